@@ -1,0 +1,1 @@
+"""Data sets behind one small interface: events or frames, and a label."""

@@ -1,0 +1,1 @@
+"""Recipes of the committed experiments, found by name by `neuro train`."""

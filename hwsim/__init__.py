@@ -1,0 +1,1 @@
+"""What a spiking network does on silicon: exact spikes, counts, joules. Needs no torch."""
