@@ -1,0 +1,217 @@
+"""Inner loops: pure functions over arrays. No objects, no I/O, no randomness.
+
+Everywhere `spikes` is (samples, steps, sources), `a` (samples, steps, targets); samples run in
+parallel. A kernel advances the steps `t0 <= t < t1`, so the same code runs a feed-forward layer
+over all steps at once and a recurrent one step by step. Real and integer networks share the
+delivery kernels: the dtype of `a` decides.
+"""
+
+import numpy as np
+
+from hwsim._accelerate import njit, prange
+
+U_HALF = 1 << 23  # the current wraps at 24 bits
+V_MAX = (1 << 23) - 1  # the potential saturates there
+
+
+@njit(parallel=True)
+def deliver_dense(spikes, weight, delay, t0, t1, a, n_sops):  # type: ignore[no-untyped-def]
+    """`a[t + delay] += weight[source] spike[t]`.
+
+    weight (sources, targets). n_sops (samples,) grows by one per fired axon and synapse, where
+    the step that reads the axon, t + 1 (t for delay 0), still lies in the window.
+    """
+    n_steps, n_sources, n_targets = spikes.shape[1], weight.shape[0], weight.shape[1]
+    for b in prange(spikes.shape[0]):
+        n_fired = 0
+        for t in range(t0, t1):
+            if t + min(delay, 1) >= n_steps:
+                break
+            at = t + delay
+            for i in range(n_sources):
+                s = spikes[b, t, i]
+                if s != 0:
+                    n_fired += 1
+                    if at < n_steps:
+                        if s == 1:
+                            for j in range(n_targets):
+                                a[b, at, j] += weight[i, j]
+                        else:
+                            for j in range(n_targets):
+                                a[b, at, j] += weight[i, j] * s
+        n_sops[b] += n_fired * n_targets
+
+
+@njit(parallel=True)
+def deliver_delayed(spikes, weight, delay, t0, t1, a, n_sops):  # type: ignore[no-untyped-def]
+    """`a[t + delay[source, target]] += weight[source, target] spike[t]`; see `deliver_dense`."""
+    n_steps, n_sources, n_targets = spikes.shape[1], weight.shape[0], weight.shape[1]
+    for b in prange(spikes.shape[0]):
+        n_fired = 0
+        for t in range(t0, t1):
+            for i in range(n_sources):
+                s = spikes[b, t, i]
+                if s != 0:
+                    n_fired += t + 1 < n_steps
+                    for j in range(n_targets):
+                        at = t + delay[i, j]
+                        if at < n_steps:
+                            a[b, at, j] += weight[i, j] * s
+        n_sops[b] += n_fired * n_targets
+
+
+@njit(parallel=True)
+def deliver_conv2d(  # type: ignore[no-untyped-def]
+    spikes, source_hw, target_hw, weight, stride, padding, dilation, delay, t0, t1, a, n_sops
+):
+    """Scatter every event through the kernel: the convolution is never unrolled.
+
+    weight (source channels, kernel h, kernel w, target channels / groups); neurons of both sides
+    in (channel, height, width) order. The sum of a step is kept channel-last, so that the
+    innermost loop is contiguous, and turned once per step.
+    """
+    n_steps = spikes.shape[1]
+    height, width = source_hw
+    out_h, out_w = target_hw
+    n_in, k_h, k_w, per_group = weight.shape
+    n_out = a.shape[2] // (out_h * out_w)
+    in_per_group = n_in // (n_out // per_group)
+    for b in prange(spikes.shape[0]):
+        total = np.zeros((out_h, out_w, n_out), dtype=a.dtype)
+        sops = 0
+        for t in range(t0, t1):
+            at = t + delay
+            if t + min(delay, 1) >= n_steps:
+                break
+            any_fired = False
+            for i in range(spikes.shape[2]):
+                s = spikes[b, t, i]
+                if s == 0:
+                    continue
+                any_fired = True
+                c = i // (height * width)
+                y = i // width % height
+                x = i % width
+                first = c // in_per_group * per_group
+                for ky in range(k_h):
+                    top = y + padding[0] - ky * dilation[0]
+                    oy = top // stride[0]
+                    if top < 0 or top % stride[0] != 0 or oy >= out_h:
+                        continue
+                    for kx in range(k_w):
+                        left = x + padding[1] - kx * dilation[1]
+                        ox = left // stride[1]
+                        if left < 0 or left % stride[1] != 0 or ox >= out_w:
+                            continue
+                        sops += per_group
+                        if s == 1:
+                            for j in range(per_group):
+                                total[oy, ox, first + j] += weight[c, ky, kx, j]
+                        else:
+                            for j in range(per_group):
+                                total[oy, ox, first + j] += weight[c, ky, kx, j] * s
+            if not any_fired:
+                continue
+            if at < n_steps:
+                for c in range(n_out):
+                    for y in range(out_h):
+                        for x in range(out_w):
+                            a[b, at, (c * out_h + y) * out_w + x] += total[y, x, c]
+            total[:] = 0
+        n_sops[b] += sops
+
+
+@njit(parallel=True)
+def step_fixed(  # type: ignore[no-untyped-def]
+    a, keep_u, keep_v, v_th, bias, reset, fires, start, bounds, t0, t1, u, v, spikes, n_active,
+    u_out, v_out,
+):  # fmt: skip
+    """Advance integer neurons [Lava `fixed_pt`; `FixedNeuron`].
+
+    keep_u, keep_v (neurons,): 4095 - du and 4096 - dv. v_th: shifted threshold. reset: 0 zero,
+    1 subtract, 2 none. fires: False for a read-out. The state is cleared before the update of
+    step `start`. n_active (samples, steps, parts): updates that could change a state, by the
+    parts `bounds` cuts the population into. u_out, v_out (samples, steps or 0, neurons): probes.
+    """
+    probe_u, probe_v = u_out.shape[1] > 0, v_out.shape[1] > 0
+    for b in prange(a.shape[0]):
+        for t in range(t0, t1):
+            if t == start:
+                u[b, :] = 0
+                v[b, :] = 0
+            for part in range(bounds.shape[0] - 1):
+                busy = 0
+                for n in range(bounds[part], bounds[part + 1]):
+                    arrived = np.int64(a[b, t, n])
+                    u_n = np.int64(u[b, n])
+                    v_n = np.int64(v[b, n])
+                    busy += (arrived | u_n | v_n | bias[n]) != 0
+                    kept = u_n * keep_u[n]
+                    u_n = ((kept + ((kept >> 63) & 4095)) >> 12) + (arrived << 6)
+                    if u_n > U_HALF:
+                        u_n -= 2 * U_HALF
+                    if u_n <= -U_HALF:
+                        u_n += 2 * U_HALF
+                    kept = v_n * keep_v[n]
+                    v_n = ((kept + ((kept >> 63) & 4095)) >> 12) + u_n + bias[n]
+                    v_n = min(max(v_n, -V_MAX), V_MAX)
+                    fired = fires and v_n > v_th[n]
+                    if fired:
+                        if reset == 0:
+                            v_n = 0
+                        elif reset == 1:
+                            v_n -= v_th[n]
+                    spikes[b, t, n] = fired
+                    u[b, n] = u_n
+                    v[b, n] = v_n
+                    if probe_u:
+                        u_out[b, t, n] = u_n
+                    if probe_v:
+                        v_out[b, t, n] = v_n
+                n_active[b, t, part] = busy
+
+
+@njit(parallel=True)
+def step_real(  # type: ignore[no-untyped-def]
+    a, decay_u, decay_v, v_th, bias, reset, late, reached, emits, refractory, t0, t1, u, v, fired,
+    rest, spikes, u_out, v_out,
+):  # fmt: skip
+    """Advance real neurons [`Neuron`].
+
+    v_th (steps or 1, neurons). reset as in `step_fixed`. emits: 0 nothing, 1 spikes, 2 graded.
+    fired, rest (samples, neurons): whether the last step fired, refractory steps left.
+    """
+    probe_u, probe_v = u_out.shape[1] > 0, v_out.shape[1] > 0
+    for b in prange(a.shape[0]):
+        for t in range(t0, t1):
+            row = t if v_th.shape[0] > 1 else 0
+            for n in range(a.shape[2]):
+                theta = v_th[row, n]
+                u_n = decay_u[n] * u[b, n] + a[b, t, n]
+                v_n = v[b, n]
+                if late and fired[b, n] and reset == 0:
+                    v_n = 0.0
+                v_n = decay_v[n] * v_n + u_n + bias[n]
+                if late and fired[b, n] and reset == 1:
+                    v_n -= v_th[row - 1 if row > 0 else 0, n]
+                if rest[b, n] > 0:
+                    rest[b, n] -= 1
+                    v_n = 0.0
+                fire = emits != 0 and (v_n > theta or (reached and v_n == theta))
+                out = 0.0
+                if fire:
+                    out = v_n if emits == 2 else 1.0
+                    rest[b, n] = refractory
+                    if not late:
+                        if reset == 0:
+                            v_n = 0.0
+                        elif reset == 1:
+                            v_n -= theta
+                fired[b, n] = fire
+                spikes[b, t, n] = out
+                u[b, n] = u_n
+                v[b, n] = v_n
+                if probe_u:
+                    u_out[b, t, n] = u_n
+                if probe_v:
+                    v_out[b, t, n] = v_n
