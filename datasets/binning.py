@@ -1,0 +1,161 @@
+"""The binning rule, in one place: from events, or finer frames, to frames of 8-bit counts.
+
+An event at time t falls into step floor(t * n_steps / window), in whole microseconds. Events
+before 0 or at or after the window's end are dropped. Polarity 0 (OFF) is channel 0, polarity 1
+(ON) is channel 1. Clipping comes last, after polarities and pixels have been added up. A count
+that does not fit in 8 bits is an error, never a silent saturation.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt
+
+EVENT_DTYPE = np.dtype([("x", np.int16), ("y", np.int16), ("t", np.int64), ("p", np.bool_)])
+MAX_COUNT = 255
+
+
+class Binning(BaseModel):
+    """How events become frames: time bins, polarity, clipping. The rule is in the module's text."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    n_steps: PositiveInt
+    window_s: PositiveFloat | None = None  # None: the data set's nominal duration
+    polarity: Literal["both", "merge", "on", "off"] = "both"
+    clip: int | None = Field(default=None, ge=1, le=MAX_COUNT)  # 1: binary; None: counts
+    downsample: PositiveInt = 1  # pixels of a (C, H, W) sample summed per side
+
+    def with_window(self, duration_s: float) -> Binning:
+        """This rule, with `window_s` filled in where it was left to the data set."""
+        if self.window_s is not None:
+            return self
+        return Binning.model_validate(self.model_dump() | {"window_s": duration_s})
+
+    def frame_shape(self, sample_shape: tuple[int, ...]) -> tuple[int, ...]:
+        """Shape of one time step of a sample of shape (C, H, W) or (channels,)."""
+        n_channels = 2 if self.polarity == "both" else 1
+        if sample_shape[0] != 2 or len(sample_shape) != 3:
+            if self.polarity in ("on", "off"):
+                raise ValueError(
+                    f"`polarity = {self.polarity}` needs data with two polarities, "
+                    f"this has shape {sample_shape}: use `both`"
+                )
+            n_channels = sample_shape[0]
+        if len(sample_shape) == 3:
+            _, height, width = sample_shape
+            return n_channels, -(-height // self.downsample), -(-width // self.downsample)
+        if self.downsample != 1:
+            raise ValueError(
+                f"`downsample = {self.downsample}` needs images (C, H, W), "
+                f"this data has shape {sample_shape}: use 1"
+            )
+        return (n_channels,)
+
+    @property
+    def window_us(self) -> int:
+        """The window in whole microseconds, at least one per step."""
+        if self.window_s is None:
+            raise ValueError("`window_s` must be set where no data set gives it")
+        window_us = round(self.window_s * 1e6)
+        if window_us < self.n_steps:
+            raise ValueError(
+                f"{self.n_steps} steps in {window_us} microseconds, at most one per "
+                "microsecond: lower `n_steps` or raise `window_s`"
+            )
+        return window_us
+
+
+def bin_events(
+    events: npt.NDArray[Any], binning: Binning, sample_shape: tuple[int, ...]
+) -> npt.NDArray[np.uint8]:
+    """Count events per time step, channel and pixel.
+
+    Args:
+        events: structured array with x, y, t (microseconds), p, in any order.
+        binning: the rule; `window_s` must be set.
+        sample_shape: (C, H, W), or (channels,) where x is the channel.
+
+    Returns:
+        Counts (n_steps, *binning.frame_shape(sample_shape)).
+
+    Raises:
+        ValueError: if an event lies outside `sample_shape`, or a count exceeds 255.
+    """
+    shape = (binning.n_steps, *binning.frame_shape(sample_shape))
+    kept = events[(events["t"] >= 0) & (events["t"] < binning.window_us)]
+    if binning.polarity in ("on", "off"):
+        kept = kept[kept["p"].astype(bool) == (binning.polarity == "on")]
+    _check_inside(kept, sample_shape)
+    step = kept["t"].astype(np.int64) * binning.n_steps // binning.window_us
+    x, y = (kept[axis].astype(np.int64) // binning.downsample for axis in "xy")
+    if len(shape) == 2:
+        where: tuple[npt.NDArray[np.int64], ...] = (step, x)
+    else:
+        channel = kept["p"].astype(np.int64) if shape[1] == 2 else np.zeros_like(step)
+        where = (step, channel, y, x)
+    flat = np.ravel_multi_index(where, shape)
+    return _to_counts(np.bincount(flat, minlength=int(np.prod(shape))).reshape(shape), binning)
+
+
+def sorted_by_time(events: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """The events in order of time; those of one time stay in the order they have."""
+    in_order: npt.NDArray[Any] = events[np.argsort(events["t"], kind="stable")]
+    return in_order
+
+
+def bin_frames(
+    frames: npt.NDArray[Any], binning: Binning, duration_s: float
+) -> npt.NDArray[np.uint8]:
+    """Sum fine frames (time, *shape), spread evenly over `duration_s`, into `n_steps`.
+
+    Frame k begins at k * duration / frames, and goes where an event at that time would go.
+    """
+    n_frames = len(frames)
+    start_us = np.arange(n_frames, dtype=np.int64) * round(duration_s * 1e6) // n_frames
+    inside = start_us < binning.window_us
+    step = start_us[inside] * binning.n_steps // binning.window_us
+    counts = np.zeros((binning.n_steps, *binning.frame_shape(frames.shape[1:])), np.int64)
+    np.add.at(counts, step, frames[inside])
+    return _to_counts(counts, binning)
+
+
+def repeat_still(
+    still: npt.NDArray[Any], binning: Binning, *, time_axis: int = 0
+) -> npt.NDArray[Any]:
+    """The same image at every step (direct input), as a read-only view that takes no memory.
+
+    Only `n_steps` applies to a still image; grey values stay as they are.
+    """
+    if binning != Binning(n_steps=binning.n_steps):
+        raise ValueError("a still image is repeated `n_steps` times: no other field may be set")
+    repeated = np.expand_dims(still, time_axis)
+    shape = list(repeated.shape)
+    shape[time_axis] = binning.n_steps
+    return np.broadcast_to(repeated, shape)
+
+
+def _check_inside(events: npt.NDArray[Any], sample_shape: tuple[int, ...]) -> None:
+    """Raise unless every event has a place in `sample_shape`."""
+    limits = {"x": sample_shape[-1], "y": sample_shape[-2] if len(sample_shape) == 3 else 1}
+    for axis, limit in limits.items():
+        if len(events) and not 0 <= events[axis].min() <= events[axis].max() < limit:
+            worst = max(events[axis], key=lambda value: abs(int(value) - limit // 2))
+            raise ValueError(
+                f"an event has {axis} = {worst}, must be in 0 to {limit - 1}: "
+                "are events and sample shape of the same data set?"
+            )
+
+
+def _to_counts(counts: npt.NDArray[np.int64], binning: Binning) -> npt.NDArray[np.uint8]:
+    """Clip if asked to, and refuse what does not fit in 8 bits."""
+    if binning.clip is not None:
+        counts = np.minimum(counts, binning.clip)
+    if counts.size and counts.max() > MAX_COUNT:
+        raise ValueError(
+            f"{counts.max()} events in one bin, at most {MAX_COUNT} fit: "
+            f"set `clip = {MAX_COUNT}` or raise `n_steps`"
+        )
+    return counts.astype(np.uint8)

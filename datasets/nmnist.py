@@ -1,0 +1,157 @@
+"""N-MNIST: real event-camera recordings of MNIST digits under three saccades [Orchard2015].
+
+Three sizes: `nmnist` in full (tonic downloads it), `nmnist-small` (850 + 100 recordings, one
+zip under the data folder), `nmnist-slice` (50 + 20 of those, in this repository).
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import zipfile
+from collections.abc import Iterable
+from functools import lru_cache, partial
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .binning import EVENT_DTYPE, sorted_by_time
+from .cache import sha256_of
+from .interface import Dataset, missing
+from .splits import check_split, fit_or_hold
+
+SENSOR_SHAPE = (2, 34, 34)
+DURATION_S = 0.315  # three saccades of 105 ms; single events come up to 0.2 ms later
+SPLITS = ("train", "test", "fit", "hold")
+CLASS_NAMES = tuple(str(digit) for digit in range(10))
+BYTES_PER_EVENT = 5
+LISTS = {"train": "train850.txt", "test": "test100.txt"}
+
+SMALL_ZIP = PurePosixPath("nmnist-small/nmnist_small.zip")
+SLICE_ZIP = Path(__file__).parent / "nmnist_slice" / "nmnist_slice.zip"
+
+
+def decode_bs2(raw: bytes, *, source: str) -> npt.NDArray[Any]:
+    """Events of one N-MNIST recording, from its 40-bit records, sorted by time.
+
+    Byte 0 is x, byte 1 is y, then 1 bit of polarity (1 = ON) and 23 bits of microseconds.
+
+    Args:
+        raw: the file's bytes.
+        source: the file's name, for errors.
+
+    Raises:
+        ValueError: if the file is cut, or has an event outside the 34 x 34 pixels.
+    """
+    if len(raw) % BYTES_PER_EVENT:
+        raise ValueError(
+            f"{source}: {len(raw)} bytes, must be a multiple of {BYTES_PER_EVENT} "
+            "(one event): the file is cut, fetch it again"
+        )
+    from tonic.io import read_mnist_file  # here: tonic takes seconds to import
+
+    events: npt.NDArray[Any] = read_mnist_file(io.BytesIO(raw), dtype=EVENT_DTYPE, is_stream=True)
+    largest = max((int(events[axis].max(initial=0)) for axis in "xy"), default=0)
+    if largest >= SENSOR_SHAPE[-1]:
+        raise ValueError(
+            f"{source}: an event has coordinate {largest}, must be below {SENSOR_SHAPE[-1]}: "
+            "the file is not N-MNIST or is damaged, fetch it again"
+        )
+    return sorted_by_time(events)
+
+
+def load_small(split: str, root: Path) -> Dataset:
+    """`nmnist-small`: 850 training and 100 test recordings, read from the zip."""
+    path = root / SMALL_ZIP
+    if not path.is_file():
+        raise missing("nmnist-small", path)
+    return _from_zip("nmnist-small", split, path)
+
+
+def load_slice(split: str, root: Path) -> Dataset:
+    """`nmnist-slice`: 50 training and 20 test recordings that come with the program."""
+    return _from_zip("nmnist-slice", split, SLICE_ZIP)
+
+
+def load_full(split: str, root: Path) -> Dataset:
+    """`nmnist`: 60,000 training and 10,000 test recordings, as tonic unpacks them."""
+    check_split("nmnist", split, SPLITS)
+    folder = root / "NMNIST" / ("Test" if split == "test" else "Train")
+    if not folder.is_dir():
+        raise missing("nmnist", folder)
+    entries = [
+        (digit, file)
+        for digit in range(10)
+        for file in sorted(os.scandir(folder / str(digit)), key=lambda file: file.name)
+        if file.name.endswith(".bin")
+    ]
+    labels = np.array([digit for digit, _ in entries], dtype=np.int64)
+    keys = np.array([f"{digit}/{file.name}" for digit, file in entries])
+    if split != "test":
+        chosen = fit_or_hold(labels, split, name="nmnist")
+        labels, keys = labels[chosen], keys[chosen]
+    sizes = sum(file.stat().st_size for _, file in entries)
+    fingerprint = f"{len(entries)} files of {sizes} bytes"
+    return _dataset("nmnist", split, labels, keys, partial(_read_file, folder), fingerprint)
+
+
+def _from_zip(name: str, split: str, path: Path) -> Dataset:
+    check_split(name, split, SPLITS)
+    listing = _member(path, LISTS["test" if split == "test" else "train"]).decode("ascii")
+    keys, labels = parse_list(listing.splitlines())
+    if split != "test":
+        chosen = fit_or_hold(labels, split, name=name)
+        labels, keys = labels[chosen], keys[chosen]
+    return _dataset(name, split, labels, keys, partial(_read_member, path), sha256_of(path))
+
+
+def parse_list(lines: Iterable[str]) -> tuple[npt.NDArray[Any], npt.NDArray[np.int64]]:
+    """File names and labels from a list: a header, then `sample<TAB>class` per line."""
+    rows = [line.split() for line in lines if line.strip() and not line.startswith("#")]
+    names = np.array([f"{sample}.bs2" for sample, _ in rows])
+    return names, np.array([int(label) for _, label in rows], dtype=np.int64)
+
+
+def _dataset(
+    name: str,
+    split: str,
+    labels: npt.NDArray[np.int64],
+    keys: npt.NDArray[Any],
+    read: Any,
+    fingerprint: str,
+) -> Dataset:
+    return Dataset(
+        name=name,
+        split=split,
+        kind="events",
+        sample_shape=SENSOR_SHAPE,
+        class_names=CLASS_NAMES,
+        duration_s=DURATION_S,
+        labels=labels,
+        keys=keys,
+        read=read,
+        fingerprint=fingerprint,
+    )
+
+
+def _read_file(folder: Path, name: str) -> npt.NDArray[Any]:
+    return decode_bs2((folder / name).read_bytes(), source=str(folder / name))
+
+
+def _read_member(path: Path, name: str) -> npt.NDArray[Any]:
+    return decode_bs2(_member(path, name), source=f"{path}:{name}")
+
+
+def _member(path: Path, name: str) -> bytes:
+    """Bytes of one file in a zip."""
+    try:
+        return _archive(path, os.getpid()).read(name)
+    except (zipfile.BadZipFile, KeyError) as error:
+        raise ValueError(f"{path}: cannot read {name} ({error}): fetch the file again") from None
+
+
+@lru_cache(maxsize=4)
+def _archive(path: Path, pid: int) -> zipfile.ZipFile:
+    return zipfile.ZipFile(path)
