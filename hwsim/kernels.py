@@ -15,7 +15,7 @@ V_MAX = (1 << 23) - 1  # the potential saturates there
 
 
 @njit(parallel=True)
-def deliver_dense(spikes, weight, delay, t0, t1, a, n_sops):  # type: ignore[no-untyped-def]
+def deliver_dense(spikes, weight, delay, t0, t1, a, n_sops):
     """`a[t + delay] += weight[source] spike[t]`.
 
     weight (sources, targets). n_sops (samples,) grows by one per fired axon and synapse, where
@@ -43,7 +43,7 @@ def deliver_dense(spikes, weight, delay, t0, t1, a, n_sops):  # type: ignore[no-
 
 
 @njit(parallel=True)
-def deliver_delayed(spikes, weight, delay, t0, t1, a, n_sops):  # type: ignore[no-untyped-def]
+def deliver_delayed(spikes, weight, delay, t0, t1, a, n_sops):
     """`a[t + delay[source, target]] += weight[source, target] spike[t]`; see `deliver_dense`."""
     n_steps, n_sources, n_targets = spikes.shape[1], weight.shape[0], weight.shape[1]
     for b in prange(spikes.shape[0]):
@@ -61,7 +61,7 @@ def deliver_delayed(spikes, weight, delay, t0, t1, a, n_sops):  # type: ignore[n
 
 
 @njit(parallel=True)
-def deliver_conv2d(  # type: ignore[no-untyped-def]
+def deliver_conv2d(
     spikes, source_hw, target_hw, weight, stride, padding, dilation, delay, t0, t1, a, n_sops
 ):
     """Scatter every event through the kernel: the convolution is never unrolled.
@@ -122,7 +122,7 @@ def deliver_conv2d(  # type: ignore[no-untyped-def]
 
 
 @njit(parallel=True)
-def step_fixed(  # type: ignore[no-untyped-def]
+def step_fixed(
     a, keep_u, keep_v, v_th, bias, reset, fires, start, bounds, t0, t1, u, v, spikes, n_active,
     u_out, v_out,
 ):  # fmt: skip
@@ -172,7 +172,7 @@ def step_fixed(  # type: ignore[no-untyped-def]
 
 
 @njit(parallel=True)
-def step_real(  # type: ignore[no-untyped-def]
+def step_real(
     a, decay_u, decay_v, v_th, bias, reset, late, reached, emits, refractory, t0, t1, u, v, fired,
     rest, spikes, u_out, v_out,
 ):  # fmt: skip

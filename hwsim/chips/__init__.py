@@ -1,0 +1,1 @@
+"""Chips as commented TOML files, and the specification they are checked against."""

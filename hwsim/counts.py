@@ -1,0 +1,69 @@
+"""What happened on a chip: event counts per part, that add up over samples and runs."""
+
+from dataclasses import dataclass, fields
+
+import numpy as np
+
+from hwsim.arrays import IntArray
+
+
+@dataclass(frozen=True, slots=True)
+class Critical:
+    """What the slowest part did, summed over time steps: a step lasts as long as it does.
+
+    Hops are those of the longest route that any spike of the step took.
+    """
+
+    sops: int = 0
+    updates_active: int = 0
+    updates_inactive: int = 0
+    packets: int = 0
+    hops_ew: int = 0
+    hops_ns: int = 0
+
+    def __add__(self, other: "Critical") -> "Critical":
+        names = [f.name for f in fields(self)]
+        return Critical(*(getattr(self, n) + getattr(other, n) for n in names))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Counts:
+    """Events by part: a part is a run of neurons of one population on one core.
+
+    Input populations are parts too; they send, but update nothing.
+
+    Attributes:
+        sops: synaptic operations: fired axon times its synapses on the part, (parts,).
+        updates_active: neuron updates with input, state or bias. updates_inactive: all others.
+        spikes: neurons fired. packets: spike messages sent, one per core that listens.
+        hops_ew, hops_ns: router-to-router moves of the packets a part sent.
+        n_samples, n_steps: presentations, and time steps over all of them.
+        n_readouts: values the host read. critical: see `Critical`.
+    """
+
+    sops: IntArray
+    updates_active: IntArray
+    updates_inactive: IntArray
+    spikes: IntArray
+    packets: IntArray
+    hops_ew: IntArray
+    hops_ns: IntArray
+    n_samples: int = 0
+    n_steps: int = 0
+    n_readouts: int = 0
+    critical: Critical = Critical()
+
+    @classmethod
+    def zero(cls, n_parts: int) -> "Counts":
+        """Nothing happened on `n_parts` parts."""
+        zero = np.zeros(n_parts, dtype=np.int64)
+        return cls(zero, zero, zero, zero, zero, zero, zero)
+
+    def __add__(self, other: "Counts") -> "Counts":
+        if self.sops.shape != other.sops.shape:
+            raise ValueError(
+                f"counts of {self.sops.size} and {other.sops.size} parts do not add up: they are "
+                "of different plans"
+            )
+        names = [f.name for f in fields(self)]
+        return Counts(*(getattr(self, n) + getattr(other, n) for n in names))
