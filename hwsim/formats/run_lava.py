@@ -25,29 +25,11 @@ width), kernels are (out, in / groups, height, width) and correlate. Lava wants 
 channels) and convolves; `lava_shape` to `lava_kernel` hold the whole difference.
 """
 
-import argparse
-import json
 import math
-import sys
-import time
-from importlib.metadata import version
-from pathlib import Path
 
 import numpy as np
-from lava.magma.core.decorator import implements, requires, tag
-from lava.magma.core.model.py.model import PyLoihiProcessModel
-from lava.magma.core.model.py.ports import PyInPort
-from lava.magma.core.model.py.type import LavaPyType
-from lava.magma.core.process.ports.ports import InPort
-from lava.magma.core.process.process import AbstractProcess
-from lava.magma.core.resources import CPU
-from lava.magma.core.run_conditions import RunSteps
-from lava.magma.core.run_configs import Loihi2SimCfg
-from lava.magma.core.sync.protocols.loihi_protocol import LoihiProtocol
 from lava.proc.conv.process import Conv
 from lava.proc.dense.process import DelayDense, Dense
-from lava.proc.io.reset import Reset
-from lava.proc.io.sink import Read
 from lava.proc.io.source import RingBuffer
 from lava.proc.lif.process import LIF, LIFReset
 from lava.utils.weightutils import SignMode

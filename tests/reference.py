@@ -1,0 +1,175 @@
+"""Slow twins of the integer kernels: a Loihi-class core as Lava's `fixed_pt` models define it.
+
+Written to be obviously right, from the equations, with no look at the fast code: everything is
+int64, `>>` is arithmetic, history is kept whole. Checked against Lava in test_golden_reference.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from tests.golden import INPUT, GoldenPopulation, GoldenProjection
+
+STATE_LIMIT = 1 << 23
+
+
+def trunc0(x: np.ndarray) -> np.ndarray:
+    """`sign(x) (|x| >> 12)`: a decay rounds toward zero."""
+    return np.sign(x) * (np.abs(x) >> 12)
+
+
+def shift(x: np.ndarray, exp: int) -> np.ndarray:
+    """`x << exp`, or `x >> -exp`."""
+    return x << exp if exp > 0 else x >> -exp
+
+
+def stored_weights(
+    weight: np.ndarray, *, num_weight_bits: int = 8, sign_mode: str | None = None
+) -> np.ndarray:
+    """Weights as a core holds them: clipped to the sign mode, low bits cut off."""
+    if sign_mode is None:
+        sign_mode = (
+            "excitatory" if weight.min() >= 0 else "inhibitory" if weight.max() <= 0 else "mixed"
+        )
+    mixed = int(sign_mode == "mixed")
+    sign = -1 if sign_mode == "inhibitory" else 1
+    cut = 8 - num_weight_bits + mixed
+    clipped = np.clip(sign * weight, -256 * mixed, 255)
+    return sign * ((clipped >> cut) << cut)
+
+
+def loihi_dense(weight: np.ndarray, s: np.ndarray, *, weight_exp: int = 0) -> np.ndarray:
+    """Sum over the spikes of one step: `(W s)` shifted, (out,). The shift acts on the sum."""
+    return shift(weight @ s, weight_exp)
+
+
+def loihi_delay_dense(
+    weight: np.ndarray, delays: np.ndarray, history: Sequence[np.ndarray], *, weight_exp: int = 0
+) -> np.ndarray:
+    """Sum arriving now, from `history`: the spikes of steps 0, 1, ... up to the step before.
+
+    The synapses of one delay are summed and shifted together; the shifted sums add up.
+    """
+    total = np.zeros(weight.shape[0], dtype=np.int64)
+    for delay in range(int(delays.max()) + 1):
+        if delay < len(history):
+            of_delay = np.where(delays == delay, weight, 0)
+            total += loihi_dense(of_delay, history[-1 - delay], weight_exp=weight_exp)
+    return total
+
+
+def loihi_conv2d(
+    kernel: np.ndarray,
+    x: np.ndarray,
+    *,
+    stride: tuple[int, int] = (1, 1),
+    padding: tuple[int, int] = (0, 0),
+    dilation: tuple[int, int] = (1, 1),
+    groups: int = 1,
+) -> np.ndarray:
+    """Correlation of x (channels, height, width) with a torch kernel, wrapped to 24 bits.
+
+    Kernels are neither clipped nor truncated nor shifted: Lava's model does nothing of it.
+    """
+    n_out, n_in = kernel.shape[:2]
+    x = np.pad(x, ((0, 0), (padding[0],) * 2, (padding[1],) * 2))
+    reach = [dilation[i] * (kernel.shape[2 + i] - 1) + 1 for i in (0, 1)]
+    height, width = ((x.shape[1 + i] - reach[i]) // stride[i] + 1 for i in (0, 1))
+    a = np.zeros((n_out, height, width), dtype=np.int64)
+    for channel in range(n_out):
+        first = channel // (n_out // groups) * n_in
+        for row in range(height):
+            for column in range(width):
+                top, left = row * stride[0], column * stride[1]
+                patch = x[
+                    first : first + n_in,
+                    top : top + reach[0] : dilation[0],
+                    left : left + reach[1] : dilation[1],
+                ]
+                a[channel, row, column] = (kernel[channel] * patch).sum()
+    return (a + STATE_LIMIT) % (2 * STATE_LIMIT) - STATE_LIMIT
+
+
+def loihi_lif_step(
+    a: np.ndarray,
+    u: np.ndarray,
+    v: np.ndarray,
+    *,
+    du: np.ndarray,
+    dv: np.ndarray,
+    v_th: np.ndarray,
+    bias_mant: np.ndarray,
+    bias_exp: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """`u`, `v` and spikes after one step; `v` is 0 where it fired.
+
+    The current is folded back once: an input beyond 3 x 2^23 leaves it outside 24 bits, in Lava
+    too. The products of a 24-bit state and a 12-bit decay need more than 32 bits.
+    """
+    u = trunc0(u * (4096 - (du + 1))) + (a << 6)
+    u = np.where(u > STATE_LIMIT, u - 2 * STATE_LIMIT, u)
+    u = np.where(u <= -STATE_LIMIT, u + 2 * STATE_LIMIT, u)
+    bias = np.where(
+        bias_exp >= 0, bias_mant << np.maximum(bias_exp, 0), bias_mant >> np.maximum(-bias_exp, 0)
+    )
+    v = np.clip(trunc0(v * (4096 - dv)) + u + bias, -(STATE_LIMIT - 1), STATE_LIMIT - 1)
+    s = v > (v_th << 6)
+    return u, np.where(s, 0, v), s
+
+
+def simulate_reference(
+    populations: Sequence[GoldenPopulation],
+    projections: Sequence[GoldenProjection],
+    inputs: np.ndarray,
+) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """Run a network on `inputs` (steps, *shape); u, v, s of every population, (steps, neurons).
+
+    A spike of step j reaches its targets in step j + 1 at the earliest, recurrent or not.
+    """
+    sent: dict[int, list[np.ndarray]] = {INPUT: list(inputs.reshape(len(inputs), -1))}
+    sent |= {i: [] for i in range(len(populations))}
+    states = [(np.zeros(_size(p), np.int64), np.zeros(_size(p), np.int64)) for p in populations]
+    records: list[list[tuple[np.ndarray, ...]]] = [[] for _ in populations]
+    for step in range(len(inputs)):
+        arrived = [np.zeros(_size(p), np.int64) for p in populations]
+        for p in projections:
+            shape = inputs.shape[1:] if p.source == INPUT else populations[p.source].shape
+            arrived[p.target] += _arrival(p, sent[p.source][:step], shape)
+        for i, p in enumerate(populations):
+            u, v = states[i]
+            if p.reset_interval and (step + 1 - p.reset_offset) % p.reset_interval == 0:
+                u, v = np.zeros_like(u), np.zeros_like(v)
+            u, v, s = loihi_lif_step(
+                arrived[i],
+                u,
+                v,
+                du=p.du,
+                dv=p.dv,
+                v_th=p.v_th,
+                bias_mant=p.bias_mant,
+                bias_exp=p.bias_exp,
+            )
+            states[i] = u, v
+            sent[i].append(s.astype(np.int64))
+            records[i].append((u, v, s))
+    return [tuple(np.stack(x) for x in zip(*record, strict=True)) for record in records]
+
+
+def _arrival(p: GoldenProjection, history: Sequence[np.ndarray], shape: tuple[int, ...]):
+    """What one projection delivers after `history`, the source's spikes of all earlier steps."""
+    if not history:
+        return 0
+    if p.num_message_bits == 0:
+        history = [(s != 0).astype(np.int64) for s in history]
+    if p.kind == "conv":
+        geometry = {n: getattr(p, n) for n in ("stride", "padding", "dilation", "groups")}
+        return loihi_conv2d(p.weight, history[-1].reshape(shape), **geometry).ravel()
+    weight = stored_weights(p.weight, num_weight_bits=p.num_weight_bits, sign_mode=p.sign_mode)
+    if p.kind == "dense":
+        return loihi_dense(weight, history[-1], weight_exp=p.weight_exp)
+    assert p.delays is not None
+    return loihi_delay_dense(weight, p.delays, history, weight_exp=p.weight_exp)
+
+
+def _size(p: GoldenPopulation) -> int:
+    return int(np.prod(p.shape))
