@@ -38,7 +38,9 @@ class Counts:
         spikes: neurons fired. packets: spike messages sent, one per core that listens.
         hops_ew, hops_ns: router-to-router moves of the packets a part sent.
         n_samples, n_steps: presentations, and time steps over all of them.
-        n_readouts: values the host read. critical: see `Critical`.
+        n_inputs: spikes that came from outside. n_readouts: values the host read.
+        n_cores, n_tiles: cores powered, and tiles with at least one of them.
+        critical: see `Critical`.
     """
 
     sops: IntArray
@@ -50,20 +52,25 @@ class Counts:
     hops_ns: IntArray
     n_samples: int = 0
     n_steps: int = 0
+    n_inputs: int = 0
     n_readouts: int = 0
+    n_cores: int = 0
+    n_tiles: int = 0
     critical: Critical = Critical()
 
     @classmethod
-    def zero(cls, n_parts: int) -> "Counts":
+    def zero(cls, n_parts: int, *, n_cores: int = 0, n_tiles: int = 0) -> "Counts":
         """Nothing happened on `n_parts` parts."""
         zero = np.zeros(n_parts, dtype=np.int64)
-        return cls(zero, zero, zero, zero, zero, zero, zero)
+        return cls(zero, zero, zero, zero, zero, zero, zero, n_cores=n_cores, n_tiles=n_tiles)
 
     def __add__(self, other: "Counts") -> "Counts":
-        if self.sops.shape != other.sops.shape:
+        same = (self.sops.size, self.n_cores, self.n_tiles)
+        if same != (other.sops.size, other.n_cores, other.n_tiles):
             raise ValueError(
-                f"counts of {self.sops.size} and {other.sops.size} parts do not add up: they are "
-                "of different plans"
+                f"counts of {self.sops.size} parts on {self.n_cores} cores and of "
+                f"{other.sops.size} on {other.n_cores} do not add up: they are of different plans"
             )
-        names = [f.name for f in fields(self)]
-        return Counts(*(getattr(self, n) + getattr(other, n) for n in names))
+        kept = {"n_cores": self.n_cores, "n_tiles": self.n_tiles}
+        names = [f.name for f in fields(self) if f.name not in kept]
+        return Counts(**{n: getattr(self, n) + getattr(other, n) for n in names}, **kept)

@@ -50,6 +50,9 @@ def tally(plan: Plan, spikes: dict[str, AnyArray], n_active: dict[str, IntArray]
         hops_ns=sent[2].sum(axis=(0, 1)),
         n_samples=n_samples,
         n_steps=n_samples * n_steps,
+        n_inputs=sum(int(n_fired[i]) for i, part in enumerate(plan.parts) if part.core is None),
+        n_cores=len(plan.cores),
+        n_tiles=plan.n_tiles,
         n_readouts=n_samples * plan.network[plan.network.output].size,
         critical=_critical(plan, fired, sops, active, inactive, sent[0]),
     )

@@ -1,0 +1,193 @@
+"""From real numbers to the chip's integers: one scale per population, weights even and 8 bit.
+
+With scale S of a population, a weight w is stored as the nearest multiple of the word's step to
+`w S`, the threshold as `round(v_th S)`, the bias as `round(64 S bias)` split into mantissa and
+exponent; the chip's current and potential are then `64 S u` and `64 S v`. Decays are rounded to
+12 bits. The scale is the largest at which weights, threshold, bias and the calibrated range of
+the potential fit their words.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from hwsim.arrays import AnyArray, FloatArray, IntArray
+from hwsim.chips.spec import ChipSpec
+from hwsim.network import Network, Population, Projection, WeightWord
+from hwsim.neuron import BIAS_EXP_MAX, BIAS_MANT_MAX, DECAY_MAX, V_TH_MAX, FixedNeuron, Neuron
+from hwsim.simulation import simulate
+from hwsim.synapses import Conv2d, Dense, Synapses
+
+V_HEADROOM = 0.5  # calibrated potentials use at most this part of the 24-bit range
+V_RANGE = (1 << 17) * V_HEADROOM  # in units of the threshold mantissa
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """How a population was carried over: `exact`, `approximate` or `unsupported`, and why."""
+
+    population: str
+    verdict: str
+    reason: str
+    rms_weight_error: float  # relative to the rms weight
+
+
+def decay_u_to_du(decay_u: AnyArray | float) -> IntArray:
+    """12-bit word of a current's decay: `decay_u = (4095 - du) / 4096`."""
+    du = DECAY_MAX - np.rint(4096 * np.asarray(decay_u))
+    return np.asarray(np.clip(du, 0, DECAY_MAX), dtype=np.int64)
+
+
+def decay_v_to_dv(decay_v: AnyArray | float) -> IntArray:
+    """12-bit word of a potential's decay: `decay_v = (4096 - dv) / 4096`."""
+    dv = 4096 - np.rint(4096 * np.asarray(decay_v))
+    return np.asarray(np.clip(dv, 0, DECAY_MAX), dtype=np.int64)
+
+
+def bias_to_words(bias: FloatArray) -> tuple[IntArray, IntArray]:
+    """Mantissa and exponent of `bias` in units of the potential (64 S): the smallest exponent."""
+    magnitude = np.abs(np.rint(bias))
+    exp = np.zeros(bias.shape, dtype=np.int64)
+    for e in range(1, BIAS_EXP_MAX + 1):
+        exp[np.rint(magnitude / 2.0 ** (e - 1)) > BIAS_MANT_MAX] = e
+    return np.rint(bias / 2.0**exp).astype(np.int64), exp
+
+
+def quantize_weights(weight: AnyArray, scale: float, word: WeightWord) -> IntArray:
+    """Nearest storable integers to `weight * scale`."""
+    low, high = word.range
+    return np.clip(np.rint(weight * scale / word.step) * word.step, low, high).astype(np.int64)
+
+
+def choose_scales(net: Network, chip: ChipSpec, samples: AnyArray) -> dict[str, float]:
+    """Scale of every population with neurons, from its words and a run on calibration samples."""
+    run = simulate(net, samples, record=("v",))
+    word = WeightWord(n_bits=min(8, chip.limits.weight_bits))
+    return {
+        p.name: _scale(net, p, p.neuron, word, float(np.abs(run.v[p.name]).max(initial=0.0)))
+        for p in net.populations
+        if isinstance(p.neuron, Neuron)
+    }
+
+
+def _scale(net: Network, pop: Population, neuron: Neuron, word: WeightWord, v_max: float) -> float:
+    largest = max(
+        (
+            float(np.abs(p.synapses.weight * p.gain.max()).max(initial=0.0))
+            for p in net.into(pop.name)
+        ),
+        default=0.0,
+    )
+    limits = [word.range[1] / largest if largest else np.inf]
+    if neuron.emits != "nothing":
+        limits.append(V_TH_MAX / max(float(np.abs(neuron.v_th).max()), 1e-30))
+    bias = float(np.abs(neuron.bias).max(initial=0.0))
+    if bias:
+        limits.append((BIAS_MANT_MAX << BIAS_EXP_MAX) / 64 / bias)
+    if v_max:
+        limits.append(V_RANGE / v_max)
+    scale = min(limits)
+    return float(scale) if np.isfinite(scale) else 1.0
+
+
+def quantize(
+    net: Network,
+    chip: ChipSpec,
+    samples: AnyArray,
+    *,
+    scales: dict[str, float] | None = None,
+) -> tuple[Network, tuple[Verdict, ...]]:
+    """A real network in the integers of `chip`, and how faithfully each layer got there.
+
+    Args:
+        samples: calibration input, (samples, steps, *input shape).
+        scales: of each population, instead of choosing them.
+
+    Raises:
+        ValueError: if a population uses what the chip's arithmetic has not: thresholds per step,
+            refractory time, graded spikes, a reset one step late that takes the threshold off.
+    """
+    if net.is_integer:
+        raise ValueError("the network is in integers already")
+    scales = scales or choose_scales(net, chip, samples)
+    word = WeightWord(n_bits=min(8, chip.limits.weight_bits))
+    projections = tuple(_quantize_projection(p, scales[p.target], word) for p in net.projections)
+    populations = tuple(
+        Population(p.name, p.shape, fixed_neuron(p, p.neuron, scales[p.name]))
+        if isinstance(p.neuron, Neuron)
+        else p
+        for p in net.populations
+    )
+    qnet = Network(populations, projections, net.dt_s, net.output)
+    return qnet, tuple(_verdict(net, qnet, p, scales[p.name]) for p in net.populations if p.neuron)
+
+
+def _quantize_projection(p: Projection, scale: float, word: WeightWord) -> Projection:
+    if p.gain.ndim:
+        raise ValueError(
+            f"projection {p.source} -> {p.target}: a gain per step cannot be folded into weights"
+        )
+    weight = quantize_weights(p.synapses.weight * float(p.gain), scale, word)
+    return Projection.of(
+        p.source, p.target, with_weight(p.synapses, weight), delay=p.delay, word=word
+    )
+
+
+def with_weight(synapses: Synapses, weight: AnyArray) -> Synapses:
+    """The same synapses with other weights."""
+    if isinstance(synapses, Dense):
+        return Dense.of(weight)
+    return Conv2d.of(
+        weight,
+        stride=synapses.stride,
+        padding=synapses.padding,
+        dilation=synapses.dilation,
+        groups=synapses.groups,
+    )
+
+
+def fixed_neuron(pop: Population, neuron: Neuron, scale: float) -> FixedNeuron:
+    """The integers of a population's real neuron at a scale.
+
+    Raises:
+        ValueError: naming what the chip's neurons have not.
+    """
+    missing = {
+        "a threshold per step": neuron.v_th.ndim > len(pop.shape),
+        "a refractory time": neuron.refractory > 0,
+        "graded spikes": neuron.emits == "graded",
+        "a late subtracting reset": neuron.reset_late and neuron.reset == "subtract",
+        "an initial potential": bool((neuron.v_init != 0).any()),
+    }
+    found = [what for what, there in missing.items() if there]
+    if found:
+        raise ValueError(
+            f"layer {pop.name!r} has {' and '.join(found)}, which the chip's neurons have not: "
+            "train without"
+        )
+    mant, exp = bias_to_words(np.asarray(64 * scale * neuron.bias))
+    silent = neuron.emits == "nothing"
+    return FixedNeuron.of(
+        du=decay_u_to_du(neuron.decay_u),
+        dv=decay_v_to_dv(neuron.decay_v),
+        v_th=V_TH_MAX if silent else np.rint(neuron.v_th * scale),
+        bias_mant=mant,
+        bias_exp=exp,
+        reset="none" if silent else neuron.reset,
+        emits="nothing" if silent else "spikes",
+    )
+
+
+def _verdict(net: Network, qnet: Network, pop: Population, scale: float) -> Verdict:
+    wanted, got = [], []
+    for p, q in zip(net.into(pop.name), qnet.into(pop.name), strict=True):
+        wanted.append(np.ravel(p.synapses.weight * float(p.gain)))
+        got.append(np.ravel(q.synapses.weight) / scale)
+    if not wanted:
+        return Verdict(pop.name, "exact", "no synapses", 0.0)
+    w, g = np.concatenate(wanted), np.concatenate(got)
+    rms = float(np.sqrt(np.mean(w**2)))
+    error = float(np.sqrt(np.mean((w - g) ** 2))) / rms if rms else 0.0
+    if error == 0.0:
+        return Verdict(pop.name, "exact", "weights are multiples of the step", 0.0)
+    return Verdict(pop.name, "approximate", f"weights rounded, {error:.2%} rms", error)
