@@ -5,17 +5,33 @@ from __future__ import annotations
 import difflib
 from pathlib import Path
 
-from . import digits, nmnist
+from . import braille, digits, fsdd, images, nmnist
 from .binning import Binning, bin_events
+from .catalogue import INFO, Info
 from .interface import Dataset, DatasetMissing, data_root
 
-__all__ = ["Binning", "Dataset", "DatasetMissing", "bin_events", "load", "names"]
+__all__ = [
+    "Binning",
+    "Dataset",
+    "DatasetMissing",
+    "Info",
+    "bin_events",
+    "data_root",
+    "fetch",
+    "info",
+    "load",
+    "names",
+]
 
 _LOADERS = {
     "digits": digits.load_digits,
     "nmnist": nmnist.load_full,
     "nmnist-small": nmnist.load_small,
     "nmnist-slice": nmnist.load_slice,
+    "mnist": images.load_mnist,
+    "fashion-mnist": images.load_fashion,
+    "fsdd": fsdd.load_fsdd,
+    "braille": braille.load_braille,
 }
 
 
@@ -36,8 +52,44 @@ def load(name: str, split: str = "train", *, root: Path | str | None = None) -> 
         ValueError: if there is no such data set or split, or a file is damaged.
         DatasetMissing: if the files are not there; says how to get them.
     """
+    return _LOADERS[_known(name)](split, data_root(root))
+
+
+def info(name: str) -> Info:
+    """What is known of a data set without opening it."""
+    return INFO[_known(name)]
+
+
+def fetch(name: str, root: Path | str | None = None) -> Path | None:
+    """Download a data set into `root`, unless it is there.
+
+    Returns:
+        Where it is; None for one that comes with the program.
+
+    Raises:
+        ValueError: if it cannot be downloaded by program; says how to get it.
+        OSError: if the download fails.
+    """
+    from . import fetching
+
+    about, folder = info(name), data_root(root)
+    if not about.files:
+        return None
+    if about.present(folder):
+        return folder
+    if name in fetching.IDX_DOWNLOADS:
+        return fetching.fetch_idx(name, folder)
+    if name == "fsdd":
+        return fetching.fetch_fsdd(folder)
+    if name == "nmnist":
+        return fetching.fetch_nmnist(folder)
+    raise ValueError(f"{name} has no address to download from: {about.how_to_get} in {folder}")
+
+
+def _known(name: str) -> str:
+    """The name, if there is such a data set; else an error with the nearest one."""
     if name not in _LOADERS:
         near = difflib.get_close_matches(name, _LOADERS, n=1)
         hint = f"did you mean {near[0]!r}?" if near else f"choose from {', '.join(_LOADERS)}"
         raise ValueError(f"no data set {name!r}: {hint}")
-    return _LOADERS[name](split, data_root(root))
+    return name

@@ -45,8 +45,10 @@ def data_root(root: Path | str | None = None) -> Path:
 
 def missing(name: str, path: Path) -> DatasetMissing:
     """The one-line error for a data set whose file `path` is not there."""
+    from .catalogue import INFO
+
     return DatasetMissing(
-        f"data set {name!r} is not here, no {path}: run `neuro data fetch {name}`, "
+        f"data set {name!r} is not here, no {path}: {INFO[name].how_to_get}, "
         "or point `--root DIR` or NEURO_DATA to a folder that has it"
     )
 

@@ -9,6 +9,7 @@ then starts from the light it finds.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -22,21 +23,24 @@ FloatArray = npt.NDArray[np.float32]
 
 
 class SaccadeSpec(BaseModel):
-    """Sensor, optics and motion. Fitted values come from `fit_saccades.py`."""
+    """Sensor, optics, motion and handwriting. `fit_saccades.py` made the values marked fitted."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     n_pixels: PositiveInt = 34  # per side [Orchard2015]
-    digit_px: PositiveFloat = 20.0  # side of the digit on the sensor: MNIST's box of 20 x 20
     travel_px: PositiveFloat = 7.0  # base and height of the triangle, as tonic's `stabilize`
     saccade_s: PositiveFloat = 0.105  # three per recording, measured on N-MNIST
     motion_s: PositiveFloat = 0.080  # of each saccade, at speed ~ sin^2; then the image rests
-    dt_s: PositiveFloat = 0.001
-    refractory_s: PositiveFloat = 0.002  # N-MNIST: 1 % of intervals at a pixel are below 1.7 ms
-    blur_px: PositiveFloat = 1.0  # sigma of the optics
-    dark: PositiveFloat = 0.1  # light of the background; the brightest stroke adds 1
-    threshold: PositiveFloat = 0.5  # of log light, mean over pixels
-    mismatch: NonNegativeFloat = 0.1  # standard deviation of thresholds over their mean
+    dt_s: PositiveFloat = 0.00175
+    refractory_s: PositiveFloat = 0.00175  # N-MNIST: 1 % of a pixel's intervals are shorter
     noise_hz: NonNegativeFloat = 0.3  # spontaneous events of a pixel, measured at the border
+    mismatch: NonNegativeFloat = 0.1  # standard deviation of thresholds over their mean: assumed
+    threshold_off: PositiveFloat = 0.0829  # of log light, mean over pixels: fitted
+    threshold_on: PositiveFloat = 0.0863  # fitted
+    dark: PositiveFloat = 0.355  # light of the background; a full stroke adds 1: fitted
+    blur_px: PositiveFloat = 0.509  # sigma of the optics: fitted
+    digit_px: PositiveFloat = 14.22  # side of the digit on the sensor: fitted
+    width_spread: NonNegativeFloat = 0.368  # of log width; the 8 x 8 images all fill it: fitted
+    light_spread: NonNegativeFloat = 0.364  # of log light of the strokes: fitted
 
     @property
     def n_steps(self) -> int:
@@ -47,6 +51,14 @@ class SaccadeSpec(BaseModel):
     def n_blind(self) -> int:
         """Steps during which a pixel is blind after an event."""
         return max(1, round(self.refractory_s / self.dt_s))
+
+
+@dataclass(frozen=True, slots=True)
+class Writing:
+    """What differs from one recording to the next: (images,) each."""
+
+    width: FloatArray  # factor on `digit_px` along x
+    light: FloatArray  # factor on the light of the strokes
 
 
 def saccade_path(spec: SaccadeSpec) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
@@ -65,35 +77,40 @@ def saccade_path(spec: SaccadeSpec) -> tuple[npt.NDArray[np.float64], npt.NDArra
     return (x - 0.5) * spec.travel_px, (y - 0.5) * spec.travel_px
 
 
-def log_light(images: npt.NDArray[Any], spec: SaccadeSpec) -> Iterator[FloatArray]:
+def log_light(
+    images: npt.NDArray[Any], writing: Writing, spec: SaccadeSpec
+) -> Iterator[FloatArray]:
     """Logarithm of the light on every pixel at every step, one (images, H, W) after another.
 
-    A cell of the image is a square of constant light, blurred by a Gaussian: the light is
+    A cell of the image is a rectangle of constant light, blurred by a Gaussian: the light is
     a product of two matrices per step, rows times image times columns.
     """
-    shift_x, shift_y = saccade_path(spec)
-    light = images.astype(np.float32)
-    for dx, dy in zip(shift_x, shift_y, strict=True):
-        rows = _spread(images.shape[1], dy, spec)
-        columns = _spread(images.shape[2], dx, spec)
-        yield np.log(rows @ light @ columns.T + np.float32(spec.dark))
+    strokes = images.astype(np.float32) * writing.light[:, None, None]
+    one = np.ones(1, np.float32)
+    for dx, dy in zip(*saccade_path(spec), strict=True):
+        rows = _spread(images.shape[1], dy, one, spec)
+        columns = _spread(images.shape[2], dx, writing.width, spec)
+        light = rows @ strokes @ columns.transpose(0, 2, 1)
+        yield np.log(light + np.float32(spec.dark))
 
 
-def _spread(n_cells: int, shift_px: float, spec: SaccadeSpec) -> FloatArray:
-    """Light of each cell on each pixel along one axis, (pixels, cells)."""
-    cell_px = spec.digit_px / n_cells
-    edges = (np.arange(n_cells + 1) - n_cells / 2) * cell_px + spec.n_pixels / 2 + shift_px
-    centres = np.arange(spec.n_pixels) + 0.5
-    below = ndtr((edges[None, :] - centres[:, None]) / spec.blur_px)
-    return np.diff(below, axis=1).astype(np.float32)
+def _spread(n_cells: int, shift_px: float, stretch: FloatArray, spec: SaccadeSpec) -> FloatArray:
+    """Light of each cell on each pixel along one axis, (stretches, pixels, cells)."""
+    edges = (np.arange(n_cells + 1, dtype=np.float32) / n_cells - 0.5) * spec.digit_px
+    centres = np.arange(spec.n_pixels, dtype=np.float32) + np.float32(
+        0.5 - spec.n_pixels / 2 - shift_px
+    )
+    distance = edges * stretch[:, None, None] - centres[:, None]
+    blurred: FloatArray = np.diff(ndtr(distance / np.float32(spec.blur_px)), axis=-1)
+    return blurred
 
 
 def thresholds(spec: SaccadeSpec, *, seed: int) -> tuple[FloatArray, FloatArray]:
     """ON and OFF threshold of each pixel, (H, W): one sensor per seed."""
     rng = np.random.default_rng(seed)
-    spread = rng.standard_normal((2, spec.n_pixels, spec.n_pixels))
-    on, off = spec.threshold * np.maximum(1 + spec.mismatch * spread, 0.2).astype(np.float32)
-    return on, off
+    spread = rng.standard_normal((2, spec.n_pixels, spec.n_pixels), dtype=np.float32)
+    on, off = np.maximum(1 + np.float32(spec.mismatch) * spread, np.float32(0.2))
+    return on * np.float32(spec.threshold_on), off * np.float32(spec.threshold_off)
 
 
 def saccade_events(
@@ -105,43 +122,47 @@ def saccade_events(
 
     Args:
         images: light of the cells, (images, rows, columns), 0 to 1.
-        indices: number of each image in its data set; makes its noise its own.
-        spec: sensor and motion.
-        seed: chooses the sensor, i.e., the thresholds, and the noise.
+        indices: number of each image in its data set: it fixes width, light and noise.
+        spec: sensor, optics, motion and handwriting.
+        seed: chooses the sensor, i.e., the thresholds, and with the index all the rest.
 
     Returns:
         Structured arrays x, y, t, p, sorted by time.
     """
-    image, record = _crossings(images, spec, *thresholds(spec, seed=seed))
+    rngs = [np.random.default_rng([seed, int(index)]) for index in indices]
+    draws = np.array([rng.standard_normal(2, dtype=np.float32) for rng in rngs])
+    width, light = np.exp(draws.T * np.array([[spec.width_spread], [spec.light_spread]], "f4"))
+    levels = log_light(images, Writing(width, light), spec)
+    image, record = threshold_crossings(levels, spec, *thresholds(spec, seed=seed))
     order = np.argsort(image, kind="stable")
     parts = np.split(record[order], np.searchsorted(image[order], np.arange(1, len(images))))
-    return [
-        _with_noise(part, spec, np.random.default_rng([seed, int(index)]))
-        for part, index in zip(parts, indices, strict=True)
-    ]
+    return [add_noise(part, spec, rng) for part, rng in zip(parts, rngs, strict=True)]
 
 
-def _crossings(
-    images: npt.NDArray[Any], spec: SaccadeSpec, theta_on: FloatArray, theta_off: FloatArray
+def threshold_crossings(
+    levels: Iterator[FloatArray], spec: SaccadeSpec, theta_on: FloatArray, theta_off: FloatArray
 ) -> tuple[npt.NDArray[np.intp], npt.NDArray[Any]]:
-    """Every threshold crossing: number of its image, and its event."""
-    levels = log_light(images, spec)
+    """Every event: the number of its image, and its record.
+
+    The time of a crossing is interpolated within the step. A blind pixel's reference follows
+    its light, so it cannot fire.
+    """
     previous = next(levels)
     reference = previous.copy()
     blind = np.zeros(previous.shape, dtype=np.int8)
     numbers, records = [], []
     for step, level in enumerate(levels):
         np.copyto(reference, level, where=blind > 0)
-        np.subtract(blind, 1, out=blind, where=blind > 0)
+        np.maximum(blind - 1, 0, out=blind)
         change = level - reference
-        image, y, x = np.nonzero((change >= theta_on) | (change <= -theta_off))
-        at = (image, y, x)
+        at = np.nonzero((change >= theta_on) | (change <= -theta_off))
+        image, y, x = at
         up = change[at] > 0
-        goal = np.where(up, theta_on[y, x], -theta_off[y, x])
-        part = (goal - (previous[at] - reference[at])) / (level[at] - previous[at])
+        goal = reference[at] + np.where(up, theta_on[y, x], -theta_off[y, x])
+        part = np.clip((goal - previous[at]) / (level[at] - previous[at]), 0, 1)
         event = np.empty(len(x), EVENT_DTYPE)
         event["x"], event["y"], event["p"] = x, y, up
-        event["t"] = ((step + np.clip(part, 0, 1)) * spec.dt_s * 1e6).astype(np.int64)
+        event["t"] = (step + part) * (spec.dt_s * 1e6)
         numbers.append(image)
         records.append(event)
         reference[at] = level[at]
@@ -150,7 +171,7 @@ def _crossings(
     return np.concatenate(numbers), np.concatenate(records)
 
 
-def _with_noise(
+def add_noise(
     events: npt.NDArray[Any], spec: SaccadeSpec, rng: np.random.Generator
 ) -> npt.NDArray[Any]:
     """Add spontaneous events, except where the pixel is blind; sort by time."""
@@ -163,5 +184,5 @@ def _with_noise(
     both = both[np.lexsort((both["t"], both["x"], both["y"]))]
     gap_us = np.diff(both["t"], prepend=both["t"][:1])
     same = (np.diff(both["x"], prepend=-1) == 0) & (np.diff(both["y"], prepend=-1) == 0)
-    seen = both[~(same & (gap_us < spec.n_blind * spec.dt_s * 1e6))]
-    return sorted_by_time(seen)
+    blind = same & (gap_us < spec.n_blind * spec.dt_s * 1e6)
+    return sorted_by_time(both[~blind])
