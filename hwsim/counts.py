@@ -1,6 +1,7 @@
 """What happened on a chip: event counts per part, that add up over samples and runs."""
 
 from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 
@@ -71,6 +72,7 @@ class Counts:
                 f"counts of {self.sops.size} parts on {self.n_cores} cores and of "
                 f"{other.sops.size} on {other.n_cores} do not add up: they are of different plans"
             )
-        kept = {"n_cores": self.n_cores, "n_tiles": self.n_tiles}
+        kept: dict[str, Any] = {"n_cores": self.n_cores, "n_tiles": self.n_tiles}
         names = [f.name for f in fields(self) if f.name not in kept]
-        return Counts(**{n: getattr(self, n) + getattr(other, n) for n in names}, **kept)
+        summed: dict[str, Any] = {n: getattr(self, n) + getattr(other, n) for n in names}
+        return Counts(**summed, **kept)

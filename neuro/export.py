@@ -1,0 +1,58 @@
+"""From a torch model to `hwsim.Network`: plain arrays, no torch behind them."""
+
+import numpy as np
+from torch import nn
+
+from hwsim.network import Network, Population, Projection
+from hwsim.synapses import Conv2d, Dense, Synapses
+from neuro.models.stack import Block, Stack
+
+INPUT = "input"
+
+
+def export(stack: Stack, *, dt_s: float = 1e-3) -> Network:
+    """The network of a trained stack: real, or in a chip's integers if its blocks are quantised.
+
+    BatchNorm is folded, an input gain goes into the weights.
+
+    Args:
+        dt_s: duration of a time step in seconds.
+    """
+    stack = stack.folded() if all(isinstance(b, Block) for b in stack.blocks.values()) else stack
+    populations = [Population(INPUT, tuple(stack.input_shape))]
+    projections = []
+    for name, block, shape in stack.shapes():
+        source = populations[-1].name
+        if isinstance(block, Block):
+            weight = block.synapses.weight.detach().double().cpu().numpy()
+            weight = weight * block.neurons.input_gain
+            populations.append(Population(name, shape, block.neurons.neuron(shape)))
+            word = None
+        else:
+            weight, word = block.integer_weights(), block.word
+            populations.append(Population(name, shape, block.fixed()))
+        projections.append(
+            Projection.of(source, name, _synapses(block.synapses, weight), word=word)
+        )
+    return Network(tuple(populations), tuple(projections), dt_s)
+
+
+def _synapses(module: nn.Module, weight: np.ndarray) -> Synapses:
+    if isinstance(module, nn.Linear):
+        return Dense.of(weight)
+    if isinstance(module, nn.Conv2d):
+        return Conv2d.of(
+            weight,
+            stride=_pair(module.stride),
+            padding=_pair(module.padding),
+            dilation=_pair(module.dilation),
+            groups=module.groups,
+        )
+    raise ValueError(f"{type(module).__name__} synapses have no place in a Network yet")
+
+
+def _pair(value: object) -> tuple[int, int]:
+    if isinstance(value, str):
+        raise ValueError(f"padding {value!r}: give it as numbers")
+    a, b = value  # type: ignore[misc]
+    return int(a), int(b)

@@ -1,0 +1,141 @@
+"""A feed-forward stack: each block is synapses, an optional BatchNorm, and neurons."""
+
+import copy
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from hwsim.network import Shape
+from neuro.spiking.lif import LIF
+
+
+class Block(nn.Module):
+    """Synapses -> BatchNorm -> neurons -> dropout of spikes, over (time, batch, *shape).
+
+    The bias of a layer lives in its neurons (`LIF.bias`, added to `v`), never in the synapses:
+    that is where a chip has it.
+
+    Raises:
+        ValueError: if BatchNorm stands before neurons with a current memory: its shift would
+            have to enter `u`, where a chip has no bias, so it could not be folded.
+    """
+
+    def __init__(
+        self,
+        synapses: nn.Linear | nn.Conv2d,
+        neurons: LIF,
+        *,
+        norm: nn.BatchNorm1d | nn.BatchNorm2d | None = None,
+        dropout: float = 0.0,
+    ) -> None:
+        super().__init__()
+        if synapses.bias is not None:
+            raise ValueError("synapses carry no bias: give the neurons one (`bias_shape`)")
+        if isinstance(synapses, nn.Conv2d) and synapses.padding_mode != "zeros":
+            raise ValueError(f"padding is {synapses.padding_mode!r}: a chip pads with zeros only")
+        if norm is not None and neurons.has_current:
+            raise ValueError(
+                "BatchNorm before neurons with `decay_u > 0` cannot be folded: set decay_u = 0 or "
+                "norm = false"
+            )
+        self.synapses, self.norm, self.neurons = synapses, norm, neurons
+        self.dropout = nn.Dropout(dropout) if dropout else None
+
+    def current(self, spikes: Tensor) -> Tensor:
+        """What arrives at the neurons, (time, batch, *neurons)."""
+        if isinstance(self.synapses, nn.Linear):
+            spikes = spikes.flatten(2)
+        a = self.synapses(spikes.flatten(0, 1))
+        if self.norm is not None:
+            a = self.norm(a)
+        return a.unflatten(0, spikes.shape[:2])
+
+    def forward(self, spikes: Tensor) -> Tensor:
+        """Spikes in, spikes out (or the potential, if the neurons emit nothing)."""
+        out = self.neurons(self.current(spikes))
+        return out if self.dropout is None else self.dropout(out)
+
+    def target_shape(self, source: Shape) -> Shape:
+        """Shape of the neurons for inputs of shape `source`."""
+        with torch.no_grad():
+            probe = torch.zeros(1, *source, device=self.synapses.weight.device)
+            probe = probe.to(self.synapses.weight.dtype)
+            flat = probe.flatten(1) if isinstance(self.synapses, nn.Linear) else probe
+            return tuple(self.synapses(flat).shape[1:])
+
+    def folded(self) -> "Block":
+        """The same block without BatchNorm, by its running statistics.
+
+        `W' = g W` and `bias' = g (bias - mean) + beta` with `g = gamma / sqrt(var + eps)`.
+        """
+        if self.norm is None:
+            return self
+        norm, old = self.norm, self.neurons
+        gain = norm.weight / torch.sqrt(norm.running_var + norm.eps)
+        shift = norm.bias - gain * norm.running_mean
+        shape = (-1,) + (1,) * (2 if isinstance(self.synapses, nn.Conv2d) else 0)
+        with torch.no_grad():
+            synapses = copy.deepcopy(self.synapses)
+            synapses.weight.mul_(gain.reshape(-1, *(1,) * (synapses.weight.ndim - 1)))
+            neurons = copy.deepcopy(old)
+            bias = shift.reshape(shape) * old.input_gain
+            neurons.bias = nn.Parameter(bias if old.bias is None else bias + old.bias)
+        rate = self.dropout.p if self.dropout is not None else 0.0
+        return Block(synapses, neurons, dropout=rate)
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """What a stack did: `spikes` of each layer (time, batch, *neurons), and the `output`."""
+
+    spikes: dict[str, Tensor]
+    output: Tensor
+
+
+class Stack(nn.Module):
+    """Blocks in a row; the last one answers.
+
+    The answer is (batch, classes): the potential after the last step if the last neurons emit
+    nothing, else their spike counts.
+    """
+
+    def __init__(self, blocks: dict[str, nn.Module], input_shape: Shape) -> None:
+        super().__init__()
+        if not blocks:
+            raise ValueError("a stack needs at least one block")
+        self.blocks = nn.ModuleDict(blocks)
+        self.input_shape = input_shape
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Answers (batch, classes) for input spikes (time, batch, *input shape)."""
+        return self.trace(x).output
+
+    def trace(self, x: Tensor) -> Trace:
+        """Answers, and the spikes of every layer."""
+        if tuple(x.shape[2:]) != tuple(self.input_shape):
+            raise ValueError(
+                f"input has shape {tuple(x.shape)}, the model takes (time, batch, "
+                f"{', '.join(map(str, self.input_shape))})"
+            )
+        spikes: dict[str, Tensor] = {}
+        out = x
+        for name, block in self.blocks.items():
+            out = block(out)
+            if block.neurons.emits != "nothing":
+                spikes[name] = out
+        answer = out[-1] if block.neurons.emits == "nothing" else out.sum(0)
+        return Trace(spikes, answer.flatten(1))
+
+    def shapes(self) -> Iterator[tuple[str, nn.Module, Shape]]:
+        """Name, block and neuron shape of every layer."""
+        shape = self.input_shape
+        for name, block in self.blocks.items():
+            shape = block.target_shape(shape)
+            yield name, block, shape
+
+    def folded(self) -> "Stack":
+        """The same stack with every BatchNorm folded; in evaluation the same function."""
+        blocks: dict[str, nn.Module] = {n: b.folded() for n, b in self.blocks.items()}
+        return Stack(blocks, self.input_shape).train(self.training)

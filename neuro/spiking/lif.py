@@ -1,0 +1,147 @@
+"""Leaky integrate-and-fire layers over whole sequences, in every convention of `hwsim.Neuron`."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from hwsim.network import Shape
+from hwsim.neuron import EMITS, FIRES, RESETS, Emits, Fires, Neuron, Reset
+from neuro.spiking.surrogate import Spike, surrogate
+
+
+class LIF(nn.Module):
+    """A layer of current-based leaky integrate-and-fire neurons, sequence first.
+
+    In every step: `u <- decay_u u + input_gain a`; `v <- decay_v v + u + bias`; fire where
+    `v > v_th` (or `>=`); reset. See `hwsim.Neuron` for the meaning of every convention; the
+    table of the papers maps onto them like this: a decayed input (`v += (x - v) / tau`) is
+    `decay_v = 1 - 1/tau, input_gain = 1/tau`; a reset applied at the next step is `reset_late`.
+
+    Args:
+        decay_u, decay_v: fractions kept per step. v_th: threshold. v_init: first potential.
+        input_gain: factor on the arriving current; folded into the weights by the export.
+        reset, reset_late, fires, refractory, emits: as in `hwsim.Neuron`.
+        detach_reset: no gradient flows through the reset.
+        spike: surrogate of `x = v - v_th`.
+        learn: which of "decay_u", "decay_v", "v_th" are trained; decays stay within [0, 1].
+        bias_shape: shape of a trained bias, broadcast to the neurons; None for no bias.
+    """
+
+    def __init__(
+        self,
+        *,
+        decay_u: float = 0.0,
+        decay_v: float = 0.9,
+        v_th: float = 1.0,
+        v_init: float = 0.0,
+        input_gain: float = 1.0,
+        reset: Reset = "zero",
+        reset_late: bool = False,
+        detach_reset: bool = True,
+        fires: Fires = "above",
+        refractory: int = 0,
+        emits: Emits = "spikes",
+        spike: Spike | None = None,
+        learn: tuple[str, ...] = (),
+        bias_shape: Shape | None = None,
+    ) -> None:
+        super().__init__()
+        for value, choices in ((reset, RESETS), (fires, FIRES), (emits, EMITS)):
+            if value not in choices:
+                raise ValueError(f"{value!r} must be one of {', '.join(choices)}")
+        unknown = set(learn) - {"decay_u", "decay_v", "v_th"}
+        if unknown:
+            raise ValueError(f"cannot learn {', '.join(unknown)}: there are decay_u, decay_v, v_th")
+        for name, value in (("decay_u", decay_u), ("decay_v", decay_v), ("v_th", v_th)):
+            scalar = torch.tensor(float(value))
+            if name in learn:
+                self.register_parameter(name, nn.Parameter(scalar))
+            else:
+                self.register_buffer(name, scalar)
+        self.bias = None if bias_shape is None else nn.Parameter(torch.zeros(bias_shape))
+        self.v_init, self.input_gain = v_init, input_gain
+        self.reset, self.reset_late, self.detach_reset = reset, reset_late, detach_reset
+        self.fires, self.refractory, self.emits = fires, refractory, emits
+        self.spike = spike or surrogate("atan")
+        self.has_current = "decay_u" in learn or decay_u != 0
+
+    def forward(self, a: Tensor) -> Tensor:
+        """Spikes for an arriving current, both (time, batch, *neurons).
+
+        A layer that emits nothing returns its potential instead.
+        """
+        decay_u, decay_v = self.decay_u.clamp(0, 1), self.decay_v.clamp(0, 1)
+        bias = 0.0 if self.bias is None else self.bias
+        return run_lif(a * self.input_gain if self.input_gain != 1 else a, self, decay_u, decay_v,
+                       self.v_th, bias)  # fmt: skip
+
+    def neuron(self, shape: Shape) -> Neuron:
+        """The same neuron as plain arrays, for a population of `shape`."""
+        bias = 0.0 if self.bias is None else self.bias.detach().double().cpu().numpy()
+        if self.bias is not None and self.bias.ndim < len(shape):
+            bias = self.bias.detach().double().cpu().numpy().reshape(-1, *(1,) * (len(shape) - 1))
+        return Neuron.of(
+            decay_u=self.decay_u.detach().clamp(0, 1).double().cpu().numpy(),
+            decay_v=self.decay_v.detach().clamp(0, 1).double().cpu().numpy(),
+            v_th=self.v_th.detach().double().cpu().numpy(),
+            bias=bias,
+            v_init=self.v_init,
+            reset=self.reset,
+            reset_late=self.reset_late,
+            fires=self.fires,
+            refractory=self.refractory,
+            emits=self.emits,
+        )
+
+    def extra_repr(self) -> str:
+        """Conventions, for `print(model)`."""
+        late = ", late" if self.reset_late else ""
+        return (
+            f"decay_u={self.decay_u.item():g}, decay_v={self.decay_v.item():g}, "
+            f"v_th={self.v_th.item():g}, reset={self.reset}{late}, emits={self.emits}"
+        )
+
+
+def run_lif(
+    a: Tensor,
+    how: LIF,
+    decay_u: Tensor | float,
+    decay_v: Tensor | float,
+    v_th: Tensor | float,
+    bias: Tensor | float,
+) -> Tensor:
+    """The time loop of `LIF` with given constants; `how` supplies the conventions."""
+    u = torch.zeros_like(a[0])
+    v = torch.full_like(a[0], how.v_init)
+    fired = torch.zeros_like(a[0])
+    rest = torch.zeros_like(a[0]) if how.refractory else None
+    out = []
+    for a_t in a.unbind(0):
+        u = decay_u * u + a_t if how.has_current else a_t
+        if how.reset_late and how.reset == "zero":
+            v = v * (1 - fired)
+        v = decay_v * v + u + bias
+        if how.reset_late and how.reset == "subtract":
+            v = v - v_th * fired
+        if rest is not None:
+            v = torch.where(rest > 0, 0.0, v)
+            rest = (rest - 1).clamp(min=0)
+        if how.emits == "nothing":
+            out.append(v)
+            continue
+        s = fire(v - v_th, how.fires, how.spike)
+        out.append(s * v if how.emits == "graded" else s)
+        fired = s.detach() if how.detach_reset else s
+        if rest is not None:
+            rest = torch.where(s > 0, float(how.refractory), rest)
+        if not how.reset_late and how.reset == "zero":
+            v = v * (1 - fired)
+        elif not how.reset_late and how.reset == "subtract":
+            v = v - v_th * fired
+    return torch.stack(out)
+
+
+def fire(x: Tensor, fires: Fires, spike: Callable[[Tensor], Tensor]) -> Tensor:
+    """1 where `x > 0`, or for "reached" where `x >= 0`: one minus a spike of -x."""
+    return spike(x) if fires == "above" else 1 - spike(-x)

@@ -1,0 +1,1 @@
+"""What happens around a model: fitting, quantisation-aware training, measuring."""

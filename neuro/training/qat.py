@@ -1,0 +1,162 @@
+"""Quantisation-aware training for integer cores: what is evaluated is what the chip runs.
+
+A quantised block keeps real master weights and a fixed scale S. Training runs in floats on the
+rounded values (straight-through: gradients pass the rounding as if it were not there); evaluation
+runs the chip's integers, products in exact float arithmetic and neurons in int64.
+"""
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from hwsim.arrays import AnyArray
+from hwsim.chips.spec import ChipSpec
+from hwsim.network import Population, Shape, WeightWord
+from hwsim.neuron import FixedNeuron, Neuron
+from hwsim.quantization import choose_scales, fixed_neuron, quantize_weights
+from neuro.export import export
+from neuro.models.stack import Block, Stack
+from neuro.spiking.lif import run_lif
+
+FLOAT32_EXACT = 1 << 24
+U_HALF = 1 << 23
+V_MAX = (1 << 23) - 1
+
+
+class QuantBlock(nn.Module):
+    """A folded block in a chip's integers.
+
+    Args:
+        block: without BatchNorm. shape: of its neurons. scale: integer units per real unit.
+        word: how weights are stored.
+    """
+
+    def __init__(self, block: Block, shape: Shape, scale: float, word: WeightWord) -> None:
+        super().__init__()
+        if block.norm is not None:
+            raise ValueError("fold BatchNorm before quantisation (`Stack.folded`)")
+        self.synapses, self.neurons, self.dropout = block.synapses, block.neurons, block.dropout
+        self.shape, self.scale, self.word = shape, scale, word
+        fixed_neuron(Population("block", shape, None), self.real_neuron(), scale)  # or it raises
+
+    def forward(self, spikes: Tensor) -> Tensor:
+        """Training: floats on rounded values. Evaluation: the chip's integers (int64 out)."""
+        if not self.training:
+            return self.integer_steps(spikes)
+        out = self._float_steps(spikes)
+        return out if self.dropout is None else self.dropout(out)
+
+    def real_neuron(self) -> Neuron:
+        """The master neuron."""
+        return self.neurons.neuron(self.shape)
+
+    def fixed(self) -> FixedNeuron:
+        """The integers of the neurons."""
+        return fixed_neuron(Population("block", self.shape, None), self.real_neuron(), self.scale)
+
+    def integer_weights(self) -> AnyArray:
+        """The integers of the weights."""
+        weight = self.synapses.weight.detach().double().cpu().numpy() * self.neurons.input_gain
+        return quantize_weights(weight, self.scale, self.word)
+
+    def target_shape(self, source: Shape) -> Shape:
+        """Shape of the neurons."""
+        return self.shape
+
+    def _float_steps(self, spikes: Tensor) -> Tensor:
+        step, (low, high) = self.word.step, self.word.range
+        scaled = self.synapses.weight * (self.scale * self.neurons.input_gain)
+        weight = _rounded(scaled.clamp(low, high), step) / self.scale
+        fixed = self.fixed()
+        device, dtype = weight.device, weight.dtype
+
+        def real(values: AnyArray, unit: float) -> Tensor:
+            return torch.as_tensor(values / unit, dtype=dtype, device=device)
+
+        neurons = self.neurons
+        v_th = neurons.v_th + (real(fixed.v_th, self.scale) - neurons.v_th).detach()
+        bias: Tensor | float = 0.0
+        if neurons.bias is not None:
+            rounded = real(fixed.bias, 64 * self.scale).reshape(neurons.bias.shape)
+            bias = neurons.bias + (rounded - neurons.bias).detach()
+        decay_u, decay_v = real(4095 - fixed.du, 4096), real(4096 - fixed.dv, 4096)
+        a = _product(self.synapses, weight, spikes.to(dtype))
+        return run_lif(a, neurons, decay_u, decay_v, v_th, bias)
+
+    @torch.no_grad()
+    def integer_steps(self, spikes: Tensor) -> Tensor:
+        """The chip's integers, step by step: spikes, or the potential of a read-out, int64."""
+        weight = torch.as_tensor(self.integer_weights(), device=spikes.device)
+        largest = float(weight.abs().flatten(1).sum(1).max()) * max(1.0, float(spikes.max()))
+        kind = torch.float32 if largest < FLOAT32_EXACT else torch.float64
+        a = _product(self.synapses, weight.to(kind), spikes.to(kind)).to(torch.int64)
+        return fixed_lif(a, self.fixed())
+
+
+def fixed_lif(a: Tensor, neuron: FixedNeuron) -> Tensor:
+    """The time loop of `FixedNeuron` on whole numbers (time, batch, *neurons), int64."""
+
+    def per_neuron(values: AnyArray) -> Tensor:
+        return torch.as_tensor(np.array(values), device=a.device)
+
+    keep_u, keep_v = per_neuron(4095 - neuron.du), per_neuron(4096 - neuron.dv)
+    v_th, bias = per_neuron(neuron.v_th << 6), per_neuron(neuron.bias)
+    u, v = torch.zeros_like(a[0]), torch.zeros_like(a[0])
+    out = []
+    for a_t in a.unbind(0):
+        u = _toward_zero(u * keep_u) + (a_t << 6)
+        u = torch.where(u > U_HALF, u - 2 * U_HALF, u)
+        u = torch.where(u <= -U_HALF, u + 2 * U_HALF, u)
+        v = (_toward_zero(v * keep_v) + u + bias).clamp(-V_MAX, V_MAX)
+        if neuron.emits == "nothing":
+            out.append(v)
+            continue
+        s = (v > v_th).to(torch.int64)
+        out.append(s)
+        if neuron.reset == "zero":
+            v = v * (1 - s)
+        elif neuron.reset == "subtract":
+            v = v - v_th * s
+    return torch.stack(out)
+
+
+def quantised(stack: Stack, chip: ChipSpec, samples: AnyArray) -> Stack:
+    """A stack of quantised blocks for the chip, ready for fine-tuning.
+
+    Args:
+        stack: trained, in floats. samples: calibration input (samples, steps, *input shape).
+    """
+    folded = stack.folded().eval()
+    scales = choose_scales(export(folded), chip, samples)
+    return with_scales(folded, chip, scales)
+
+
+def with_scales(folded: Stack, chip: ChipSpec, scales: dict[str, float]) -> Stack:
+    """Quantised blocks at given scales, e.g. those of a checkpoint."""
+    word = WeightWord(n_bits=min(8, chip.limits.weight_bits))
+    blocks: dict[str, nn.Module] = {
+        name: QuantBlock(block, shape, scales[name], word) for name, block, shape in folded.shapes()
+    }
+    return Stack(blocks, folded.input_shape)
+
+
+def _rounded(x: Tensor, step: int) -> Tensor:
+    """Nearest multiple of `step`; the gradient passes straight through."""
+    return x + (torch.round(x / step) * step - x).detach()
+
+
+def _product(synapses: nn.Module, weight: Tensor, spikes: Tensor) -> Tensor:
+    """Synapses with other weights, over (time, batch, *shape)."""
+    flat = spikes.flatten(0, 1)
+    if isinstance(synapses, nn.Conv2d):
+        a = F.conv2d(flat, weight, None, synapses.stride, synapses.padding, synapses.dilation,
+                     synapses.groups)  # fmt: skip
+    else:
+        a = F.linear(flat.flatten(1), weight)
+    return a.unflatten(0, spikes.shape[:2])
+
+
+def _toward_zero(x: Tensor) -> Tensor:
+    """`sign(x) (|x| >> 12)`."""
+    return torch.sign(x) * (x.abs() >> 12)
