@@ -1,0 +1,72 @@
+"""A `Stack` from its specification."""
+
+from torch import nn
+
+from hwsim.network import Shape
+from neuro.models.stack import Block, Stack
+from neuro.recipe import LayerSpec, ModelSpec
+from neuro.spiking import LIF, surrogate
+
+
+def build_stack(spec: ModelSpec, input_shape: Shape, n_classes: int) -> Stack:
+    """A fresh stack for inputs of `input_shape`; draw its weights under a seed of your own.
+
+    Raises:
+        ValueError: if a layer does not suit its input; names the layer.
+    """
+    blocks: dict[str, nn.Module] = {}
+    shape = input_shape
+    for i, layer in enumerate(spec.layers):
+        last = i == len(spec.layers) - 1
+        size = layer.size or (n_classes if last else None)
+        if size is None:
+            raise ValueError(f"layer {layer.name!r} needs a `size`")
+        if last and (layer.kind != "dense" or size != n_classes):
+            raise ValueError(
+                f"the last layer {layer.name!r} must be dense with {n_classes} neurons, one per "
+                f"class, got {layer.kind} with {size}"
+            )
+        blocks[layer.name] = _block(layer, size, shape, spec)
+        shape = blocks[layer.name].target_shape(shape)  # type: ignore[operator]
+    return Stack(blocks, input_shape)
+
+
+def _block(layer: LayerSpec, size: int, source: Shape, spec: ModelSpec) -> Block:
+    if layer.kind == "conv" and len(source) != 3:
+        raise ValueError(f"layer {layer.name!r}: a convolution needs (channels, height, width)")
+    synapses = _synapses(layer, size, source)
+    bias_shape = (size, 1, 1) if layer.kind == "conv" else (size,)
+    spike = surrogate(spec.surrogate.name, **spec.surrogate.shape)
+    conventions = layer.neuron.model_dump()
+    neurons = LIF(**conventions, spike=spike, bias_shape=bias_shape if layer.bias else None)
+    norm = None
+    if layer.norm:
+        norm = nn.BatchNorm2d(size) if layer.kind == "conv" else nn.BatchNorm1d(size)
+    try:
+        return Block(synapses, neurons, norm=norm, dropout=layer.dropout)
+    except ValueError as error:
+        raise ValueError(f"layer {layer.name!r}: {error}") from error
+
+
+def _synapses(layer: LayerSpec, size: int, source: Shape) -> nn.Linear | nn.Conv2d:
+    if layer.kind == "dense":
+        n_source = 1
+        for n in source:
+            n_source *= n
+        return nn.Linear(n_source, size, bias=False)
+    span = layer.dilation * (layer.kernel - 1) + 1
+    if min(source[1:]) + 2 * layer.padding < span:
+        raise ValueError(
+            f"layer {layer.name!r}: a kernel spanning {span} pixels does not fit its input "
+            f"{source[1]} x {source[2]} with padding {layer.padding}"
+        )
+    return nn.Conv2d(
+        source[0],
+        size,
+        layer.kernel,
+        layer.stride,
+        layer.padding,
+        layer.dilation,
+        layer.groups,
+        bias=False,
+    )

@@ -1,0 +1,198 @@
+"""A recipe: everything a training run depends on, read from a TOML file and checked."""
+
+import difflib
+import hashlib
+import tomllib
+from importlib import metadata, resources
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    ValidationError,
+    model_validator,
+)
+
+from hwsim.neuron import Emits, Fires, Reset
+from neuro.datasets import Binning
+
+Fraction = Annotated[float, Field(ge=0, le=1)]
+Rate = Annotated[float, Field(ge=0, lt=1)]
+
+
+class _Spec(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class DataSpec(_Spec):
+    """Which samples, and how they become frames.
+
+    The epoch is chosen on `hold`; `test` is looked at once, at the end.
+    """
+
+    name: str
+    binning: Binning
+    fit: str = "fit"
+    hold: str = "hold"
+    test: str = "test"
+
+
+class SurrogateSpec(_Spec):
+    """A surrogate gradient and its shape; see `neuro.spiking.surrogate`."""
+
+    name: str = "atan"
+    shape: dict[str, float] = {}
+
+
+class NeuronSpec(_Spec):
+    """Conventions of a layer's neurons; see `neuro.spiking.LIF`."""
+
+    decay_u: Rate = 0.0
+    decay_v: Fraction = 0.8
+    v_th: PositiveFloat = 1.0
+    v_init: float = 0.0
+    input_gain: PositiveFloat = 1.0
+    reset: Reset = "zero"
+    reset_late: bool = False
+    detach_reset: bool = True
+    fires: Fires = "above"
+    refractory: NonNegativeInt = 0
+    emits: Emits = "spikes"
+    learn: tuple[Literal["decay_u", "decay_v", "v_th"], ...] = ()
+
+
+class LayerSpec(_Spec):
+    """One block: synapses, optional BatchNorm or bias, neurons, dropout of spikes.
+
+    `size` counts channels of a convolution, neurons of a dense layer; None in the last layer
+    means one per class.
+    """
+
+    name: str = Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")
+    kind: Literal["conv", "dense"]
+    size: PositiveInt | None = None
+    kernel: PositiveInt = 3
+    stride: PositiveInt = 1
+    padding: NonNegativeInt = 0
+    dilation: PositiveInt = 1
+    groups: PositiveInt = 1
+    norm: bool = False
+    bias: bool = False
+    dropout: Rate = 0.0
+    neuron: NeuronSpec = NeuronSpec()
+
+
+class ModelSpec(_Spec):
+    """A feed-forward stack."""
+
+    layers: tuple[LayerSpec, ...] = Field(min_length=1)
+    surrogate: SurrogateSpec = SurrogateSpec()
+
+    @model_validator(mode="after")
+    def _names_are_unique(self) -> Self:
+        names = [layer.name for layer in self.layers]
+        if len(set(names)) < len(names) or "input" in names:
+            raise ValueError(f"layer names must be unique and not 'input': {', '.join(names)}")
+        return self
+
+
+class TrainSpec(_Spec):
+    """How the weights are found: AdamW, one-cycle learning rate, cross-entropy.
+
+    `shift` moves every sample by up to so many pixels; `logit_scale` multiplies the answer per
+    step before the softmax.
+    """
+
+    epochs: PositiveInt
+    batch_size: PositiveInt = 32
+    lr: PositiveFloat = 4e-3
+    weight_decay: NonNegativeFloat = 1e-4
+    label_smoothing: Rate = 0.1
+    shift: NonNegativeInt = 0
+    logit_scale: PositiveFloat = 4.0
+    clip_gradient: PositiveFloat | None = None
+
+
+class QatSpec(_Spec):
+    """Fine-tuning in the integers of a chip, from the best float epoch."""
+
+    chip: str = "loihi1"
+    epochs: NonNegativeInt = 4
+    lr: PositiveFloat = 5e-4
+    calibration: PositiveInt = 64
+
+
+class Recipe(_Spec):
+    """A training run."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
+    seed: NonNegativeInt = 0
+    dt_s: PositiveFloat = 1e-3
+    data: DataSpec
+    model: ModelSpec
+    train: TrainSpec
+    qat: QatSpec = QatSpec()
+
+    def digest(self) -> str:
+        """Short hash of the recipe and the program's version: names the run folder."""
+        text = self.model_dump_json() + metadata.version("neuro-hwsim")
+        return hashlib.sha256(text.encode()).hexdigest()[:10]
+
+    def with_seed(self, seed: int) -> "Recipe":
+        """The same recipe from another seed."""
+        return Recipe.model_validate(self.model_dump() | {"seed": seed})
+
+
+def recipe_names() -> tuple[str, ...]:
+    """Names of the recipes that ship with the program."""
+    return tuple(sorted(_shipped()))
+
+
+def load_recipe(source: str | Path) -> Recipe:
+    """A shipped recipe by name, or one of your own by the path of its TOML file.
+
+    Raises:
+        FileNotFoundError: for a path that does not exist.
+        ValueError: for an unknown name, or a file that is no recipe; names the field.
+    """
+    text = str(source)
+    shipped = _shipped()
+    if text in shipped:
+        return parse_recipe(shipped[text], text)
+    if text.endswith(".toml"):
+        if not Path(text).is_file():
+            raise FileNotFoundError(f"no recipe file {text}")
+        return parse_recipe(Path(text).read_text(encoding="utf-8"), text)
+    near = difflib.get_close_matches(text, shipped, n=1, cutoff=0.4)
+    hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(sorted(shipped))}"
+    raise ValueError(f"unknown recipe {text!r}: {hint} (or give a `.toml` file)")
+
+
+def parse_recipe(text: str, where: str) -> Recipe:
+    """A recipe from TOML text; `where` names it in errors."""
+    try:
+        return Recipe.model_validate(tomllib.loads(text))
+    except tomllib.TOMLDecodeError as error:
+        raise ValueError(f"recipe {where} is not valid TOML: {error}") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(map(str, first["loc"])) or "the whole"
+        more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
+        got = f", got {first['input']!r}" if first["type"] != "missing" else ""
+        raise ValueError(f"recipe {where}: {field}: {first['msg']}{got:.80}{more}") from error
+
+
+def _shipped() -> dict[str, str]:
+    root = resources.files("neuro.experiments")
+    found = {}
+    for folder in root.iterdir():
+        recipe = folder / "recipe.toml"
+        if folder.is_dir() and recipe.is_file():
+            found[folder.name] = recipe.read_text(encoding="utf-8")
+    return found

@@ -1,0 +1,77 @@
+"""A stack as a Lightning module: cross-entropy on its answers."""
+
+from typing import Any
+
+import lightning as L
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from neuro.models.stack import Stack
+from neuro.recipe import TrainSpec
+from neuro.training.qat import QuantBlock
+from neuro.training.samples import shifted
+
+
+class Classifier(L.LightningModule):
+    """Trains a stack, in floats or in a chip's integers, on (batch, steps, *shape) frames."""
+
+    def __init__(self, stack: Stack, spec: TrainSpec, *, lr: float, seed: int) -> None:
+        super().__init__()
+        self.stack, self.spec, self.lr, self.seed = stack, spec, lr, seed
+
+    def logits(self, frames: Tensor) -> Tensor:
+        """Answers scaled for the softmax, (batch, classes)."""
+        answers = self.stack(frames.transpose(0, 1).to(self._dtype()))
+        return answers * (self.spec.logit_scale / (frames.shape[1] * self._unit()))
+
+    def training_step(self, batch: tuple[Tensor, Tensor], _: int) -> Tensor:
+        """Loss of a batch, shifted at random."""
+        frames, labels = batch
+        if self.spec.shift:
+            by = torch.randint(-self.spec.shift, self.spec.shift + 1, (len(frames), 2))
+            frames = shifted(frames, by)
+        logits = self.logits(frames)
+        loss = F.cross_entropy(logits, labels, label_smoothing=self.spec.label_smoothing)
+        self._log("fit", loss, logits, labels)
+        return loss
+
+    def validation_step(self, batch: tuple[Tensor, Tensor], _: int) -> None:
+        """Loss and accuracy on the held-back part."""
+        frames, labels = batch
+        logits = self.logits(frames)
+        self._log("hold", F.cross_entropy(logits.float(), labels), logits, labels)
+
+    def on_train_epoch_start(self) -> None:
+        """Draw from a state that depends on seed and epoch alone: a resumed run repeats it."""
+        torch.manual_seed(self.seed * 100_003 + self.current_epoch)
+
+    def configure_optimizers(self) -> Any:
+        """AdamW with a one-cycle learning rate."""
+        optimizer = torch.optim.AdamW(
+            self.parameters(), lr=self.lr, weight_decay=self.spec.weight_decay
+        )
+        steps = max(2, int(self.trainer.estimated_stepping_batches))
+        schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, self.lr, total_steps=steps)
+        return {
+            "optimizer": optimizer,
+            "lr_scheduler": {"scheduler": schedule, "interval": "step"},
+        }
+
+    def _dtype(self) -> torch.dtype:
+        return next(self.stack.parameters()).dtype
+
+    def _unit(self) -> float:
+        """Integer units per real unit of the answer."""
+        last = list(self.stack.blocks.values())[-1]
+        integers = isinstance(last, QuantBlock) and not self.training
+        return 64 * last.scale if integers and last.neurons.emits == "nothing" else 1.0
+
+    def _log(self, part: str, loss: Tensor, logits: Tensor, labels: Tensor) -> None:
+        right = (logits.argmax(1) == labels).float().mean()
+        self.log_dict(
+            {f"{part}_loss": loss, f"{part}_accuracy": right},
+            on_step=False,
+            on_epoch=True,
+            batch_size=len(labels),
+        )

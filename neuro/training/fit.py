@@ -1,0 +1,101 @@
+"""Fit a classifier with Lightning: resumable, the best epoch chosen on the held-back part."""
+
+import logging
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+
+import lightning as L
+import torch
+from lightning.pytorch.callbacks import ModelCheckpoint
+from rich.console import Console
+
+from neuro.training.classifier import Classifier
+from neuro.training.progress import Bar, History
+from neuro.training.samples import Samples, loader
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """A finished fit: the chosen epoch (from 1), and metrics of all epochs."""
+
+    best_epoch: int
+    history: list[dict[str, float]]
+
+
+def fit(
+    module: Classifier,
+    fit_on: Samples,
+    hold: Samples,
+    folder: Path,
+    *,
+    epochs: int,
+    phase: str,
+    console: Console,
+) -> Fitted:
+    """Train until `epochs` have passed, then load the epoch with the lowest loss on `hold`.
+
+    A run that was stopped goes on from its last finished epoch, in `folder/last.ckpt`.
+
+    Raises:
+        KeyboardInterrupt: after Ctrl-C, with the last epoch safe.
+        ValueError: if a checkpoint is damaged.
+    """
+    best = ModelCheckpoint(
+        folder,
+        "best",
+        monitor="hold_loss",
+        mode="min",
+        save_last=True,
+        enable_version_counter=False,
+    )
+    history = History()
+    last = folder / "last.ckpt"
+    trainer = _trainer(module, epochs, [history, best, Bar(console, phase)])
+    batches = loader(fit_on, module.spec.batch_size, seed=module.seed)
+    try:
+        with _quiet():
+            trainer.fit(
+                module,
+                batches,
+                loader(hold, module.spec.batch_size),
+                ckpt_path=last if last.exists() else None,
+                weights_only=False,
+            )
+    except SystemExit as stopped:  # how Lightning ends after Ctrl-C
+        raise KeyboardInterrupt from stopped
+    except (RuntimeError, EOFError, KeyError) as error:
+        if last.exists() and trainer.global_step == 0:
+            raise ValueError(
+                f"checkpoint {last} is damaged: delete {folder} to start over"
+            ) from error
+        raise
+    chosen = torch.load(folder / "best.ckpt", weights_only=False, map_location="cpu")
+    module.load_state_dict(chosen["state_dict"])
+    return Fitted(int(chosen["epoch"]) + 1, history.rows)
+
+
+def _trainer(module: Classifier, epochs: int, callbacks: list[L.Callback]) -> L.Trainer:
+    with _quiet():
+        return L.Trainer(
+            max_epochs=epochs,
+            accelerator="auto",
+            devices=1,
+            callbacks=callbacks,
+            logger=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            num_sanity_val_steps=0,
+            gradient_clip_val=module.spec.clip_gradient,
+            log_every_n_steps=1,
+        )
+
+
+class _quiet(warnings.catch_warnings):  # noqa: N801 (used like a function)
+    """No talk from Lightning: its hints are about settings this program chose on purpose."""
+
+    def __enter__(self) -> None:  # type: ignore[override]
+        super().__enter__()
+        warnings.filterwarnings("ignore", module="lightning")
+        for name in ("lightning.pytorch", "lightning.fabric"):
+            logging.getLogger(name).setLevel(logging.ERROR)
