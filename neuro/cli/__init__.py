@@ -1,0 +1,49 @@
+"""The command line: a command parses, calls one function, prints. Errors are one line."""
+
+import os
+import sys
+
+import typer
+from rich.markup import escape
+
+from neuro.cli import chips, data, demo, deploy, export, report, train
+from neuro.cli.console import err
+
+app = typer.Typer(
+    help="Train spiking networks and know, before any chip is bought, what they do on silicon.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+app.command()(demo.demo)
+app.command()(train.train)
+app.command()(deploy.deploy)
+app.command()(report.report)
+app.command()(export.export)
+app.command()(chips.chips)
+app.add_typer(data.app, name="data")
+
+
+@app.callback()
+def _version(
+    show: bool = typer.Option(False, "--version", help="show the version and stop"),
+) -> None:
+    if show:
+        from importlib import metadata
+
+        typer.echo(metadata.version("neuro-hwsim"))
+        raise typer.Exit
+
+
+def main() -> None:
+    """Run the command line; any error a user can mend is one line and exit code 1."""
+    try:
+        app()
+    except KeyboardInterrupt:
+        err.print("interrupted")
+        sys.exit(130)
+    except (ValueError, OSError) as error:
+        if os.environ.get("NEURO_DEBUG"):
+            raise
+        err.print(f"[red]error:[/red] {escape(' '.join(str(error).split()))}", highlight=False)
+        sys.exit(1)

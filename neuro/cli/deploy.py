@@ -1,0 +1,48 @@
+"""`neuro deploy RUN --chip NAME`: simulate a trained run's test set on a chip, and price it."""
+
+from typing import Annotated, Any
+
+import typer
+from rich.progress import Progress
+
+from neuro.cli.console import AsJson, Root, emit, err, percent
+
+
+def deploy(
+    run: Annotated[str, typer.Argument(help="run folder, or the start of its name")],
+    chip: Annotated[str, typer.Option(help="chip by name, or a `.toml` file")] = "loihi1",
+    root: Root = None,
+    as_json: AsJson = False,
+) -> None:
+    """Compile a trained network onto a chip, simulate its test set, count and price every event."""
+    import hwsim
+    from neuro.deploy import deploy as carry_over
+    from neuro.runs import open_run
+
+    spec, folder = hwsim.load_chip(chip), open_run(run)
+    total = (folder.result() or {})["samples"]["test"]
+    with Progress(console=err, transient=True, disable=not err.is_terminal) as progress:
+        task = progress.add_task(f"simulating on {spec.title}", total=total)
+        content = carry_over(
+            folder, spec, root=root, on_samples=lambda n: progress.advance(task, n)
+        )
+    emit(content, lines(content), as_json=as_json)
+
+
+def lines(content: dict[str, Any]) -> list[str]:
+    """A deployment in a few lines."""
+    from hwsim.report.units import si
+
+    bill, parity = content["bill"], content["parity"]
+    energy, latency = bill["energy_band_j"], bill["latency_band_s"]
+    return [
+        f"accuracy   {percent(content)} on {content['chip']}",
+        f"exactness  {parity['n_different']} of {parity['n_spikes']} spikes differ between torch's "
+        f"integers and the simulator, {parity['n_samples']} samples",
+        f"energy     {si(energy['median'], 'J')} per inference "
+        f"[{si(energy['p10'], 'J')}, {si(energy['p90'], 'J')}]",
+        f"latency    {si(latency['median'], 's')} "
+        f"[{si(latency['p10'], 's')}, {si(latency['p90'], 's')}], "
+        f"{content['steps']} + {content['latency_steps']} time steps on {content['cores']} cores",
+        f"not known  {'; '.join(bill['unknown']) or 'nothing'}",
+    ]

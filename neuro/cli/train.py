@@ -1,0 +1,43 @@
+"""`neuro train RECIPE`: a run folder from a recipe; run it again to resume."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from neuro.cli.console import AsJson, Root, emit, err, percent
+
+
+def train(
+    recipe: Annotated[str, typer.Argument(help="name of a shipped recipe, or a `.toml` file")],
+    seed: Annotated[int | None, typer.Option(min=0, help="instead of the recipe's")] = None,
+    runs: Annotated[Path, typer.Option(help="where run folders live")] = Path("runs"),
+    root: Root = None,
+    threads: Annotated[int, typer.Option(min=1, help="CPU threads")] = 1,
+    as_json: AsJson = False,
+) -> None:
+    """Train a network, in floats and then in the integers of the recipe's chip."""
+    import torch
+
+    from neuro.recipe import load_recipe
+    from neuro.runs import run_for
+    from neuro.training.train import train as run_training
+
+    loaded = load_recipe(recipe)
+    if seed is not None:
+        loaded = loaded.with_seed(seed)
+    torch.set_num_threads(threads)
+    folder = run_for(loaded, runs)
+    err.print(f"run {folder.path}", highlight=False)
+    try:
+        result = run_training(folder, err, root=root)
+    except KeyboardInterrupt:
+        err.print("interrupted: the same command resumes after the last finished epoch")
+        raise typer.Exit(130) from None
+    lines = [
+        f"float      test {percent(result['float']['test'])}, "
+        f"epoch {result['float']['best_epoch']} chosen on {percent(result['float']['hold'])}",
+        f"quantised  test {percent(result['quantised']['test'])}, in integers of {result['chip']}",
+        f"next: neuro deploy {folder.path} --chip {result['chip']}",
+    ]
+    emit({"run": str(folder.path), **result}, lines, as_json=as_json)

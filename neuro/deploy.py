@@ -1,0 +1,146 @@
+"""Carry a trained run onto a chip: compile, simulate its test set, check exactness, price."""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+import hwsim
+from hwsim.arrays import AnyArray
+from hwsim.atomic import atomic_path
+from hwsim.counts import Counts, Critical
+from hwsim.quantization import Verdict
+from neuro.models.stack import Stack
+from neuro.runs import RunFolder, read_json, versions, write_json
+from neuro.training.train import load_splits, load_stacks
+
+
+@dataclass(frozen=True, slots=True)
+class Parity:
+    """Spikes of the torch integer model against the simulator's."""
+
+    n_samples: int
+    n_spikes: int
+    n_different: int
+    n_answers_different: int
+
+
+def deploy(
+    run: RunFolder,
+    chip: hwsim.ChipSpec,
+    *,
+    root: str | None = None,
+    on_samples: Callable[[int], None] | None = None,
+) -> dict[str, Any]:
+    """Simulate a run's test set on a chip; writes and returns `deploy.json`.
+
+    Raises:
+        DoesNotFit: if the network exceeds the chip.
+    """
+    from hwsim.report.layers import build_layers
+
+    net = hwsim.load_network(run.chip_network)
+    plan = hwsim.compile(net, chip)
+    splits = load_splits(run, root)
+    test = splits.test
+    done = hwsim.simulate(plan, test.frames, record=("spikes",), on_samples=on_samples)
+    assert done.counts is not None
+    bill = hwsim.price(done.counts, chip)
+    guess = done.output.argmax(1)
+    n_classes = len(test.class_names)
+    confusion = np.zeros((n_classes, n_classes), dtype=np.int64)
+    np.add.at(confusion, (test.labels, guess), 1)
+    _, qstack = load_stacks(run, splits)
+    folder = run.deployment(chip.name)
+    save_arrays(folder / "counts.npz", counts_as_arrays(done.counts))
+    sample = int(np.flatnonzero(guess == test.labels)[0]) if (guess == test.labels).any() else 0
+    raster = {p.name: done.aligned(p.name)[sample] for p in net.populations if p.name in done.spikes}
+    save_arrays(folder / "raster.npz", raster)
+    content = {
+        "run": run.path.name,
+        "chip": chip.name,
+        "n_correct": int((guess == test.labels).sum()),
+        "n_total": len(test),
+        "confusion": confusion.tolist(),
+        "raster": {"label": int(test.labels[sample]), "answer": int(guess[sample])},
+        "parity": asdict(parity(qstack, test.frames, done)),
+        "verdicts": [asdict(v) for v in verdicts(run, net)],
+        "layers": [asdict(row) for row in build_layers(plan, done)],
+        "cores": len(plan.cores),
+        "steps": test.frames.shape[1],
+        "latency_steps": plan.latency_steps,
+        "bill": bill.as_dict(),
+        "versions": versions(),
+    }
+    write_json(folder / "deploy.json", content)
+    return content
+
+
+def verdicts(run: RunFolder, net: hwsim.Network) -> tuple[Verdict, ...]:
+    """How each layer reached the chip: trained in its integers, it is exact by construction."""
+    if not run.recipe.qat.epochs:
+        reason = "rounded after training, no fine-tuning in integers"
+        return tuple(Verdict(p.name, "approximate", reason, 0.0) for p in net.populations if p.neuron)
+    reason = "trained in the chip's integers: what was evaluated is what runs"
+    return tuple(Verdict(p.name, "exact", reason, 0.0) for p in net.populations if p.neuron)
+
+
+@torch.no_grad()
+def parity(qstack: Stack, frames: AnyArray, run: hwsim.Run, *, batch_size: int = 32) -> Parity:
+    """Compare every spike and every answer of the torch integers with the simulator's."""
+    n_spikes = n_different = n_answers = 0
+    dtype = next(qstack.parameters()).dtype
+    for start in range(0, len(frames), batch_size):
+        some = slice(start, start + batch_size)
+        x = torch.from_numpy(np.array(frames[some] > 0)).transpose(0, 1).to(dtype)
+        trace = qstack.trace(x)
+        n_answers += int((trace.output.numpy() != run.output[some]).any(axis=1).sum())
+        for name, spikes in trace.spikes.items():
+            ours = run.aligned(name)[some]
+            theirs = spikes.flatten(2).transpose(0, 1).numpy()
+            n_spikes += int((ours != 0).sum())
+            n_different += int(((theirs != 0) != (ours != 0)).sum())
+    return Parity(len(frames), n_spikes, n_different, n_answers)
+
+
+def save_arrays(path: Path, arrays: dict[str, AnyArray]) -> None:
+    """Write an `.npz`, atomically."""
+    with atomic_path(path) as temporary, temporary.open("wb") as file:
+        np.savez_compressed(file, **arrays)
+
+
+def counts_as_arrays(counts: Counts) -> dict[str, AnyArray]:
+    """Counts as named arrays."""
+    plain = {f.name: np.asarray(getattr(counts, f.name)) for f in fields(Counts)}
+    plain.pop("critical")
+    critical = {f"critical_{k}": np.asarray(v) for k, v in asdict(counts.critical).items()}
+    return plain | critical
+
+
+def counts_from_arrays(arrays: dict[str, AnyArray]) -> Counts:
+    """Counts written by `counts_as_arrays`."""
+    def word(value: AnyArray) -> Any:
+        return value if value.ndim else int(value)
+
+    critical = Critical(**{f.name: int(arrays[f"critical_{f.name}"]) for f in fields(Critical)})
+    rest = {f.name: word(arrays[f.name]) for f in fields(Counts) if f.name != "critical"}
+    return Counts(**rest, critical=critical)
+
+
+def load_deployment(run: RunFolder, chip: str) -> dict[str, Any]:
+    """What `deploy` wrote.
+
+    Raises:
+        FileNotFoundError: if the run was not deployed there.
+    """
+    content = read_json(run.deployment(chip) / "deploy.json")
+    if content is None:
+        raise FileNotFoundError(
+            f"{run.path} was not deployed on {chip!r}: `neuro deploy {run.path} --chip {chip}`"
+        )
+    return content
+
+

@@ -1,0 +1,115 @@
+"""Gather what training and deployment wrote, and hand it to the report."""
+
+import datetime
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import hwsim
+from hwsim.arrays import AnyArray
+from hwsim.quantization import Verdict
+from hwsim.report import write_report
+from hwsim.report.data import Accuracy, Curves, Raster, ReportInput
+from hwsim.report.layers import LayerRow
+from neuro.deploy import counts_from_arrays, load_deployment
+from neuro.runs import RunFolder, read_json
+
+
+def write(run: RunFolder, chip: hwsim.ChipSpec) -> tuple[Path, Path]:
+    """Write the report of a deployment; returns the paths of the page and of its data.
+
+    Raises:
+        FileNotFoundError: if the run was not deployed on the chip.
+    """
+    return write_report(gather(run, chip), run.deployment(chip.name))
+
+
+def gather(run: RunFolder, chip: hwsim.ChipSpec) -> ReportInput:
+    """Everything the report shows."""
+    content, result = load_deployment(run, chip.name), run.result() or {}
+    folder = run.deployment(chip.name)
+    counts = counts_from_arrays(_arrays(folder / "counts.npz"))
+    names = result["class_names"]
+    label, answer = (names[content["raster"][key]] for key in ("label", "answer"))
+    return ReportInput(
+        title=run.path.name,
+        plan=hwsim.compile(hwsim.load_network(run.chip_network), chip),
+        counts=counts,
+        bill=hwsim.price(counts, chip),
+        layers=tuple(LayerRow(**_tupled(row)) for row in content["layers"]),
+        verdicts=tuple(Verdict(**v) for v in content["verdicts"]),
+        accuracies=(
+            Accuracy("float", **result["float"]["test"]),
+            Accuracy("quantised", **result["quantised"]["test"]),
+            Accuracy("on chip", content["n_correct"], content["n_total"]),
+        ),
+        chance=1 / result["n_classes"],
+        confusion=np.array(content["confusion"], dtype=np.int64),
+        classes=tuple(names),
+        raster=Raster(_arrays(folder / "raster.npz"), label, answer),
+        curves=_curves(result),
+        exactness=_exactness(run, content),
+        provenance=_provenance(run, result, content),
+    )
+
+
+def _tupled(row: dict[str, Any]) -> dict[str, Any]:
+    return {**row, "shape": tuple(row["shape"])}
+
+
+def _arrays(path: Path) -> dict[str, AnyArray]:
+    if not path.is_file():
+        raise FileNotFoundError(f"{path} is missing: deploy again")
+    try:
+        with np.load(path) as file:
+            return {name: file[name] for name in file.files}
+    except (OSError, ValueError, EOFError) as error:
+        raise ValueError(f"{path} is damaged: deploy again") from error
+
+
+def _curves(result: dict[str, Any]) -> Curves | None:
+    rows = [row for phase in ("float", "quantised") for row in result[phase]["history"]]
+    if not rows:
+        return None
+    columns = ("fit_loss", "hold_loss", "fit_accuracy", "hold_accuracy")
+    values = {name: tuple(row.get(name) for row in rows) for name in columns}
+    return Curves(tuple(range(1, len(rows) + 1)), values)
+
+
+def _exactness(run: RunFolder, content: dict[str, Any]) -> tuple[str, ...]:
+    p = content["parity"]
+    said = [
+        f"PyTorch's integers = the simulator's: {p['n_different']} of {p['n_spikes']} spikes and "
+        f"{p['n_answers_different']} answers differ, {p['n_samples']} samples."
+    ]
+    verdict = read_json(run.path / "lava" / "verdict.json")
+    if verdict:
+        said.append(verdict["sentence"])
+    return tuple(said)
+
+
+def _provenance(
+    run: RunFolder, result: dict[str, Any], content: dict[str, Any]
+) -> dict[str, str]:
+    data = run.recipe.data
+    # SOURCE_DATE_EPOCH makes a report reproducible to the byte
+    epoch = os.environ.get("SOURCE_DATE_EPOCH")
+    now = datetime.datetime.now(datetime.UTC)
+    date = datetime.datetime.fromtimestamp(int(epoch), datetime.UTC) if epoch else now
+    return {
+        "run": run.path.name,
+        "hash": result["hash"],
+        "seed": str(result["seed"]),
+        "data": f"{data.name}: {result['samples']['fit']} to train, {result['samples']['hold']} "
+        f"to choose the epoch, {result['samples']['test']} to test",
+        "binning": data.binning.model_dump_json(),
+        "chosen epochs": f"float {result['float']['best_epoch']}, "
+        f"integers {result['quantised']['best_epoch']}",
+        "network": hwsim.load_network(run.chip_network).digest[:16],
+        "command": f"neuro train {run.recipe.name} --seed {result['seed']}; neuro deploy "
+        f"{run.path.name} --chip {content['chip']}",
+        "date": date.strftime("%Y-%m-%d %H:%M UTC"),
+        **{f"version of {name}": version for name, version in content["versions"].items()},
+    }

@@ -1,0 +1,102 @@
+"""A run folder: `runs/<name>-<hash>/`, every file in it whole or absent.
+
+    recipe.json        what was asked            float/, qat/       checkpoints of both phases
+    network.h5         the real network          chip.h5            the chip's integers
+    result.json        accuracies and versions   deploy-<chip>/     simulation, counts, bill, report
+    lava/              the Lava export
+"""  # noqa: D208
+
+import json
+import platform
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from hwsim.atomic import write_text
+from neuro.recipe import Recipe
+
+RUNS = Path("runs")
+
+
+@dataclass(frozen=True, slots=True)
+class RunFolder:
+    """Where a run lives, and the recipe it came from."""
+
+    path: Path
+    recipe: Recipe
+
+    @property
+    def real_network(self) -> Path:
+        """The trained network in real numbers."""
+        return self.path / "network.h5"
+
+    @property
+    def chip_network(self) -> Path:
+        """The trained network in a chip's integers."""
+        return self.path / "chip.h5"
+
+    def deployment(self, chip: str) -> Path:
+        """Folder of a deployment on a chip."""
+        return self.path / f"deploy-{chip}"
+
+    def result(self) -> dict[str, Any] | None:
+        """What training reached; None if it has not ended."""
+        return read_json(self.path / "result.json")
+
+
+def run_for(recipe: Recipe, root: Path = RUNS) -> RunFolder:
+    """The folder of a recipe's run, made if needed; an unfinished one is taken up again."""
+    path = root / f"{recipe.name}-{recipe.digest()}"
+    if not (path / "recipe.json").exists():
+        write_text(path / "recipe.json", recipe.model_dump_json(indent=2) + "\n")
+    return RunFolder(path, recipe)
+
+
+def open_run(path: str | Path) -> RunFolder:
+    """A finished run by its folder, or by the start of its name below `runs/`.
+
+    Raises:
+        FileNotFoundError: if there is none, or it is unfinished; says what to do.
+        ValueError: if several match.
+    """
+    folder = Path(path)
+    if not folder.is_dir():
+        matches = sorted(p for p in RUNS.glob(f"{path}*") if p.is_dir())
+        if len(matches) > 1:
+            names = ", ".join(p.name for p in matches)
+            raise ValueError(f"{path} matches {len(matches)} runs ({names}): give more of the name")
+        if not matches:
+            raise FileNotFoundError(f"no run {path}: `neuro train RECIPE` makes one")
+        folder = matches[0]
+    content = read_json(folder / "recipe.json")
+    if content is None:
+        raise FileNotFoundError(f"{folder} is no run folder, it has no recipe.json")
+    run = RunFolder(folder, Recipe.model_validate(content))
+    if run.result() is None:
+        raise FileNotFoundError(f"run {folder} has not ended: `neuro train` again resumes it")
+    return run
+
+
+def read_json(path: Path) -> dict[str, Any] | None:
+    """A JSON object; None if there is no such file."""
+    if not path.is_file():
+        return None
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except json.JSONDecodeError as error:
+        raise ValueError(f"{path} is damaged ({error}): delete it and run again") from error
+    if not isinstance(content, dict):
+        raise ValueError(f"{path} is damaged (no object): delete it and run again")
+    return content
+
+
+def write_json(path: Path, content: dict[str, Any]) -> None:
+    """Write a JSON object, atomically."""
+    write_text(path, json.dumps(content, indent=2, allow_nan=False) + "\n")
+
+
+def versions() -> dict[str, str]:
+    """Versions of everything a result depends on."""
+    names = ("neuro-hwsim", "torch", "numpy", "numba", "snntorch", "tonic", "lightning")
+    return {"python": platform.python_version(), **{n: metadata.version(n) for n in names}}

@@ -1,0 +1,153 @@
+"""The whole training of a recipe: floats, then the chip's integers; a run folder comes out."""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+import numpy as np
+import torch
+from rich.console import Console
+
+import hwsim
+from hwsim.arrays import AnyArray
+from neuro.export import export
+from neuro.models.build import build_stack
+from neuro.models.stack import Stack
+from neuro.runs import RunFolder, read_json, versions, write_json
+from neuro.training.classifier import Classifier
+from neuro.training.fit import Fitted, fit
+from neuro.training.qat import quantised, with_scales
+from neuro.training.samples import Samples, load_split
+
+
+@dataclass(frozen=True, slots=True)
+class Splits:
+    """The three parts of a recipe's data."""
+
+    fit: Samples
+    hold: Samples
+    test: Samples
+
+
+def train(run: RunFolder, console: Console, *, root: str | None = None) -> dict[str, Any]:
+    """Train a run to its end, or return the result it already has.
+
+    The test split is looked at once, after both phases have chosen their epoch on `hold`.
+
+    Args:
+        run: folder and recipe. console: for bars and lines. root: folder of the data sets.
+
+    Returns:
+        What `result.json` holds.
+    """
+    done = run.result()
+    if done is not None:
+        console.print(f"{run.path} has ended already", highlight=False)
+        return done
+    chip = hwsim.load_chip(run.recipe.qat.chip)
+    splits = load_splits(run, root)
+    stack, fitted = _fit_float(run, splits, console)
+    qstack, qfitted = _fit_integers(run, stack, chip, splits, console)
+    hwsim.save_network(export(stack, dt_s=run.recipe.dt_s), run.real_network)
+    hwsim.save_network(export(qstack, dt_s=run.recipe.dt_s), run.chip_network)
+    result = {
+        "name": run.recipe.name,
+        "hash": run.recipe.digest(),
+        "seed": run.recipe.seed,
+        "data": run.recipe.data.name,
+        "chip": chip.name,
+        "n_classes": len(splits.test.class_names),
+        "class_names": list(splits.test.class_names),
+        "samples": {part: len(getattr(splits, part)) for part in ("fit", "hold", "test")},
+        "float": _phase(stack, fitted, splits),
+        "quantised": _phase(qstack, qfitted, splits),
+        "versions": versions(),
+    }
+    write_json(run.path / "result.json", result)
+    return result
+
+
+def load_splits(run: RunFolder, root: str | None) -> Splits:
+    """The data of a run, binned."""
+    spec = run.recipe.data
+    return Splits(*(load_split(spec, part, root) for part in (spec.fit, spec.hold, spec.test)))
+
+
+def fresh_stack(run: RunFolder, splits: Splits) -> Stack:
+    """The recipe's model with weights drawn from its seed."""
+    L.seed_everything(run.recipe.seed, workers=True, verbose=False)
+    shape = tuple(splits.fit.frames.shape[2:])
+    return build_stack(run.recipe.model, shape, len(splits.fit.class_names))
+
+
+def _fit_float(run: RunFolder, splits: Splits, console: Console) -> tuple[Stack, Fitted]:
+    spec = run.recipe.train
+    module = Classifier(fresh_stack(run, splits), spec, lr=spec.lr, seed=run.recipe.seed)
+    fitted = _resumable(module, splits, run.path / "float", spec.epochs, "float", console)
+    return module.stack, fitted
+
+
+def _fit_integers(
+    run: RunFolder, stack: Stack, chip: hwsim.ChipSpec, splits: Splits, console: Console
+) -> tuple[Stack, Fitted]:
+    spec, folder = run.recipe.qat, run.path / "qat"
+    scales = read_json(folder / "scales.json")
+    if scales is None:
+        qstack = quantised(stack, chip, splits.fit.frames[: spec.calibration])
+        scales = {name: block.scale for name, block in qstack.blocks.items()}
+        write_json(folder / "scales.json", scales)
+    qstack = with_scales(stack.folded().eval(), chip, scales)
+    module = Classifier(qstack, run.recipe.train, lr=spec.lr, seed=run.recipe.seed)
+    if spec.epochs == 0:
+        return qstack.eval(), Fitted(0, [])
+    fitted = _resumable(module, splits, folder, spec.epochs, chip.name, console)
+    return module.stack, fitted
+
+
+def _resumable(
+    module: Classifier, splits: Splits, folder: Path, epochs: int, phase: str, console: Console
+) -> Fitted:
+    fitted = fit(module, splits.fit, splits.hold, folder, epochs=epochs, phase=phase,
+                 console=console)  # fmt: skip
+    module.stack.eval()
+    return fitted
+
+
+def _phase(stack: Stack, fitted: Fitted, splits: Splits) -> dict[str, Any]:
+    found: dict[str, Any] = {**asdict(fitted)}
+    for part in ("hold", "test"):
+        samples: Samples = getattr(splits, part)
+        right = int((answers(stack, samples.frames).argmax(1) == samples.labels).sum())
+        found[part] = {"n_correct": right, "n_total": len(samples)}
+    return found
+
+
+@torch.no_grad()
+def answers(stack: Stack, frames: AnyArray, *, batch_size: int = 64) -> AnyArray:
+    """Answers of a stack in evaluation, (samples, classes)."""
+    dtype = next(stack.parameters()).dtype
+    stack.eval()
+    out = []
+    for start in range(0, len(frames), batch_size):
+        x = torch.from_numpy(np.array(frames[start : start + batch_size])).transpose(0, 1)
+        out.append(stack(x.to(dtype)).numpy())
+    return np.concatenate(out)
+
+
+def load_stacks(run: RunFolder, splits: Splits) -> tuple[Stack, Stack]:
+    """The float and the quantised stack of a finished run, from its chosen checkpoints."""
+    stack = fresh_stack(run, splits)
+    _load(stack, run.path / "float" / "best.ckpt")
+    scales = read_json(run.path / "qat" / "scales.json")
+    if scales is None:
+        raise FileNotFoundError(f"{run.path} has no qat/scales.json: train it again")
+    qstack = with_scales(stack.folded().eval(), hwsim.load_chip(run.recipe.qat.chip), scales)
+    if run.recipe.qat.epochs:
+        _load(qstack, run.path / "qat" / "best.ckpt")
+    return stack.eval(), qstack.eval()
+
+
+def _load(stack: Stack, checkpoint: Path) -> None:
+    state = torch.load(checkpoint, weights_only=False, map_location="cpu")["state_dict"]
+    stack.load_state_dict({name.removeprefix("stack."): value for name, value in state.items()})
