@@ -1,0 +1,155 @@
+"""Horizontal bars with whiskers: energy, accuracy, time and firing rates share one drawing."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from hwsim.report import units
+from hwsim.report.data import ReportInput
+from hwsim.report.svg import (
+    FONT,
+    LETTER_WIDTH,
+    NARROW,
+    colour,
+    new_axes,
+    new_figure,
+    shortened,
+    write,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+ROW, BAR = 28.0, 0.56  # row height in points, bar in rows
+BY_TIME = ("static", "host")
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One bar: `value` None draws none, `low` and `high` are the whisker."""
+
+    label: str
+    value: float | None
+    text: str
+    low: float | None = None
+    high: float | None = None
+    tone: str = "events"
+
+    @property
+    def end(self) -> float:
+        """Where the ink ends."""
+        return max(self.value or 0.0, self.high or 0.0)
+
+
+def draw_bars(
+    bars: Sequence[Bar],
+    width: float,
+    unit: str,
+    *,
+    top: float | None = None,
+    line: float | None = None,
+    line_text: str = "",
+) -> "Figure":
+    """Bars from zero with their value beside them.
+
+    Args:
+        unit: of the axis; "%" shows fractions. top: end of the axis, by default the longest bar.
+        line: a value to mark across all bars, with `line_text`.
+    """
+    n_label = 15 if width <= NARROW else 26
+    left = FONT * LETTER_WIDTH * min(n_label, max(len(b.label) for b in bars)) + 14
+    above = 20 if line is not None else 4
+    height = ROW * len(bars)
+    right = FONT * LETTER_WIDTH * max(len(b.text) for b in bars) + 12
+    figure = new_figure(width, height + above + 24)
+    axes = new_axes(figure, left, above, width - left - right, height)
+    end = max([top or 0.0, line or 0.0, *(b.end for b in bars)]) or 1.0
+    axes.set(xlim=(0, end), ylim=(len(bars) - 0.5, -0.5), yticks=())
+    _scale(axes, end, unit, width - left - right)
+    for row, bar in enumerate(bars):
+        _bar(axes, row, bar, end / (width - left - right), n_label)
+    if line is not None:
+        axes.plot([line, line], [-0.5, len(bars) - 0.5], color=colour("mark"), lw=1.2, ls=(0, (3, 2)))
+        side = "left" if line < 0.6 * end else "right"
+        write(axes, line, -0.62, line_text, ha=side, va="bottom", color=colour("mark"), fontsize=10)
+    return figure
+
+
+def _bar(axes: "Axes", row: int, bar: Bar, point: float, n_label: int) -> None:
+    """One bar, its whisker, and its words; `point` is a point in data units."""
+    write(axes, -9 * point, row, shortened(bar.label, n_label), ha="right", va="center_baseline")
+    if bar.value is not None:
+        axes.barh(row, bar.value, height=BAR, color=colour(bar.tone), linewidth=0)
+    if bar.low is not None and bar.high is not None and bar.high > bar.low:
+        axes.plot([bar.low, bar.high], [row, row], color=colour("ink"), lw=1.3)
+        for x in (bar.low, bar.high):
+            axes.plot([x, x], [row - 0.14, row + 0.14], color=colour("ink"), lw=1.3)
+    ink = colour("muted" if bar.value is None else "ink")
+    write(axes, bar.end + 7 * point, row, bar.text, va="center_baseline", color=ink)
+
+
+def _scale(axes: "Axes", end: float, unit: str, width: float) -> None:
+    """A few round ticks in the prefix of the axis' end, and a faint grid."""
+    from matplotlib.ticker import MaxNLocator
+
+    exponent = -2 if unit == "%" else units.prefix_exponent(end)
+    name = unit if unit == "%" else f"{units.prefix(exponent)}{unit}"
+    most = max(2, int(width // 55))
+    places = MaxNLocator(nbins=most, steps=[1, 2, 2.5, 5, 10]).tick_values(0, end / 10.0**exponent)
+    kept = [float(p) for p in places if 0 <= p <= end / 10.0**exponent * (1 + 1e-9)]
+    labels = [f"{p:g}" for p in kept]
+    labels[-1] += f" {name}"
+    axes.set_xticks([p * 10.0**exponent for p in kept], labels)
+    axes.grid(axis="x", color=colour("grid"), lw=1)
+    axes.set_axisbelow(True)
+    axes.plot([0, 0], [-0.5, 1e4], color=colour("muted"), lw=1, scaley=False)
+
+
+def energy_bars(data: ReportInput) -> list[Bar]:
+    """Joules by component: medians, p10 to p90, share of what is known."""
+    known, bars = data.bill.component_j(), []
+    for name, band in data.bill.components.items():
+        tone = "time" if name in BY_TIME else "events"
+        if known[name] is None:
+            bars.append(Bar(name, None, units.UNKNOWN, tone=tone))
+            continue
+        share = band.median / data.bill.energy_band.median if data.bill.energy_band.median else 0.0
+        more = " + ?" if has_unknown(data, name) else ""
+        text = f"{units.si(band.median, 'J')} · {units.percent(share, digits=0)}{more}"
+        bars.append(Bar(name, band.median, text, band.p10, band.p90, tone))
+    return bars
+
+
+def has_unknown(data: ReportInput, component: str) -> bool:
+    """Whether a component's energy has a part that is not known."""
+    return any(t.component == component and t.value is None for t in data.bill.energy_terms)
+
+
+def accuracy_bars(data: ReportInput) -> list[Bar]:
+    """Accuracy at every stage with Wilson's interval."""
+    bars = []
+    for a in data.accuracies:
+        low, high = a.interval()
+        tone = "good" if a.stage == "on chip" else "events"
+        bars.append(Bar(a.stage, a.value, units.percent(a.value), low, high, tone))
+    return bars
+
+
+def time_bars(data: ReportInput) -> list[Bar]:
+    """Seconds of a mean time step, by component."""
+    sums: dict[str, float | None] = {}
+    for t in data.bill.time_terms:
+        value, so_far = t.value, sums.get(t.component)
+        some = value is not None or so_far is not None
+        sums[t.component] = (value or 0.0) + (so_far or 0.0) if some else None
+    per_step = {n: None if s is None else s / data.steps for n, s in sums.items()}
+    return [Bar(n, s, units.si(s, "s"), tone="time") for n, s in per_step.items()]
+
+
+def rate_bars(data: ReportInput) -> list[Bar]:
+    """Spikes per neuron and step, by layer."""
+    return [
+        Bar(row.name, row.rate, "emits no spikes" if row.rate is None else units.percent(row.rate))
+        for row in data.layers
+    ]

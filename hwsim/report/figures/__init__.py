@@ -1,0 +1,1 @@
+"""Figures, one idea per file. Each gives inline SVG; importing them needs matplotlib only to draw."""

@@ -1,0 +1,116 @@
+"""One sample as the layers see it: a dot of ink per spike, and the answer at the end."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from hwsim.arrays import AnyArray, IntArray
+from hwsim.report import units
+from hwsim.report.data import Raster
+from hwsim.report.layers import LayerRow
+from hwsim.report.svg import FONT, NARROW, colour, new_axes, new_figure, shortened, write
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+MAX_NEURONS, MAX_MARKS, MAX_CLASSES = 240, 5000, 40
+TITLE, GAP, AXIS = 17.0, 12.0, 34.0  # points
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """The spikes of a layer that are drawn: neurons evenly spaced, and how many there are."""
+
+    name: str
+    shown: AnyArray  # (steps, neurons shown)
+    n_neurons: int
+    n_spikes: int
+
+    def title(self, n_name: int) -> str:
+        """The layer, what is shown of it, and its spikes."""
+        shown, name = self.shown.shape[1], shortened(self.name, n_name)
+        of = f"{shown} of " if shown < self.n_neurons else ""
+        spikes = f"{units.number(self.n_spikes)} spike{'s' * (self.n_spikes != 1)}"
+        return f"{name} · {of}{units.number(self.n_neurons)} neurons · {spikes}"
+
+
+def panels(raster: Raster, layers: tuple[LayerRow, ...]) -> tuple[Panel, ...]:
+    """One panel per layer that emits spikes, in the order of the layers."""
+    emitting = [row.name for row in layers if row.rate is not None and row.name in raster.spikes]
+    return tuple(_panel(name, np.asarray(raster.spikes[name]) != 0) for name in emitting)
+
+
+def _panel(name: str, spikes: AnyArray) -> Panel:
+    n, total = spikes.shape[1], int(np.count_nonzero(spikes))
+    fit = MAX_NEURONS if total <= MAX_MARKS else max(1, int(n * MAX_MARKS / total))
+    n_shown = min(n, MAX_NEURONS, fit)
+    chosen: IntArray = np.arange(n_shown) * n // n_shown
+    return Panel(name, spikes[:, chosen], n, total)
+
+
+def subsampled(drawn: tuple[Panel, ...]) -> bool:
+    """Whether any layer shows only some of its neurons."""
+    return any(p.shown.shape[1] < p.n_neurons for p in drawn)
+
+
+def draw_raster(drawn: tuple[Panel, ...], output: AnyArray | None, width: float) -> "Figure":
+    """Panels over one axis of time, and the output's numbers below."""
+    heights = [float(np.clip(2.0 * p.shown.shape[1], 34, 110)) for p in drawn]
+    with_output = output is not None and 1 < len(output) <= MAX_CLASSES
+    tail = TITLE + 84.0 if with_output else 0.0
+    stack = sum(heights) + (TITLE + GAP) * len(drawn)
+    figure = new_figure(width, stack + AXIS + tail)
+    top = 0.0
+    for panel, height in zip(drawn, heights, strict=True):
+        axes = new_axes(figure, 4, top + TITLE, width - 18, height)
+        last = panel is drawn[-1]
+        _draw_panel(axes, panel, height, 18 if width <= NARROW else 50, last=last)
+        top += height + TITLE + GAP
+    if output is not None and with_output:
+        _draw_output(new_axes(figure, 4, stack + AXIS + TITLE, width - 18, 56), output)
+    return figure
+
+
+def _draw_panel(axes: "Axes", panel: Panel, height: float, n_name: int, *, last: bool) -> None:
+    from matplotlib.patches import PathPatch
+    from matplotlib.path import Path
+    from matplotlib.ticker import MaxNLocator
+
+    n_steps, n = panel.shown.shape
+    axes.set(xlim=(-0.5, n_steps - 0.5), ylim=(n - 0.5, -0.5), yticks=())
+    axes.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True, min_n_ticks=1))
+    axes.grid(axis="x", color=colour("grid"), lw=1)
+    axes.set_axisbelow(True)
+    steps, neurons = np.nonzero(panel.shown)
+    half = max(0.45, 1.1 * n / height)  # a mark stays visible where rows are thin
+    ends = np.stack([neurons - half, neurons + half], axis=1)
+    points = np.stack([np.repeat(steps, 2), ends.reshape(-1)], axis=1)
+    if len(points):
+        codes = np.tile([Path.MOVETO, Path.LINETO], len(steps)).astype(np.uint8)
+        path = Path(points, codes)
+        axes.add_patch(
+            PathPatch(path, fill=False, edgecolor=colour("ink"), lw=1.3, clip_on=False)
+        )
+    write(axes, -0.5, -0.5 - 4 * n / height, panel.title(n_name), va="bottom", fontsize=FONT)
+    if last:
+        axes.set_xlabel("time step", color=colour("muted"), fontsize=FONT - 1)
+    else:
+        axes.tick_params(labelbottom=False)
+
+
+def _draw_output(axes: "Axes", output: AnyArray) -> None:
+    """A bar per class; the largest is the answer."""
+    n = len(output)
+    best = int(np.argmax(output))
+    tones = [colour("good" if i == best else "none") for i in range(n)]
+    low, high = min(0.0, float(output.min())), max(0.0, float(output.max()))
+    axes.bar(range(n), output, color=tones, width=0.7, linewidth=0)
+    axes.set(xlim=(-0.6, n - 0.4), ylim=(low, high if high > low else low + 1.0), yticks=())
+    every = -(-n // 12)
+    axes.set_xticks(range(0, n, every))
+    axes.plot([-0.6, n - 0.4], [0, 0], color=colour("muted"), lw=1)
+    span = high - low or 1.0
+    at = high + 5 / 56 * span if high > low else 1.09
+    write(axes, -0.6, at, "output, by class: the largest is the answer", va="bottom")

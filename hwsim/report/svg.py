@@ -1,0 +1,123 @@
+"""From a matplotlib figure to inline SVG in the colours of the page, the same bytes every time.
+
+A figure is drawn in marker colours (`#0100NN`), which become the page's CSS variables; so one
+drawing serves light, dark and print. It is drawn twice, wide and narrow, with letters of the same
+size: the page shows the one that suits the screen.
+"""
+
+import re
+import warnings
+from collections.abc import Callable
+from io import StringIO
+from typing import TYPE_CHECKING, Any
+
+from hwsim.report.markup import Html, element, safe
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+WIDE, NARROW = 680.0, 344.0  # points, shown as CSS pixels
+FONT = 11.0
+LETTER_WIDTH = 0.56  # of the font size, on average
+TOKENS = ("ink", "muted", "grid", "paper", "events", "time", "good", "none", "mark")
+N_LOADS = 7  # shades of the map: --load-0 to --load-6, and ink on each
+_NAMES = (
+    *TOKENS,
+    *(f"load-{i}" for i in range(N_LOADS)),
+    *(f"load-ink-{i}" for i in range(N_LOADS)),
+    *(f"series-{i}" for i in range(6)),
+)
+_MARKERS = {name: f"#0100{i + 1:02x}" for i, name in enumerate(_NAMES)}
+_VARIABLES = {marker: f"var(--{name})" for name, marker in _MARKERS.items()}
+_SETTINGS: Any = {  # its keys are a closed type that a dict literal is not
+    "svg.fonttype": "none",
+    "font.family": ["DejaVu Sans"],
+    "font.size": FONT,
+    "axes.unicode_minus": True,
+    "path.simplify": False,
+}
+
+Drawing = Callable[[float], "Figure"]
+
+
+def colour(name: str) -> str:
+    """The marker colour that becomes `var(--name)`."""
+    return _MARKERS[name]
+
+
+def new_figure(width: float, height: float) -> "Figure":
+    """An empty, transparent figure, in points."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width / 72, height / 72), dpi=72)
+    figure.patch.set_visible(False)
+    return figure
+
+
+def new_axes(figure: "Figure", left: float, top: float, width: float, height: float) -> "Axes":
+    """Bare axes, placed in points from the figure's upper left corner."""
+    w, h = figure.get_size_inches() * 72
+    axes = figure.add_axes((left / w, 1 - (top + height) / h, width / w, height / h))
+    axes.patch.set_visible(False)
+    for spine in axes.spines.values():
+        spine.set_visible(False)
+    axes.tick_params(length=0, colors=colour("muted"), labelsize=FONT - 1)
+    return axes
+
+
+def write(axes: "Axes", x: float, y: float, text: str, **how: Any) -> None:
+    """Text, literally: no `$` is mathematics, and it may leave the axes."""
+    how.setdefault("color", colour("ink"))
+    shown = "".join(c if c.isprintable() else "\u25a1" for c in text)
+    axes.text(x, y, shown, parse_math=False, clip_on=False, **how)
+
+
+def shortened(text: str, n: int) -> str:
+    """A text of at most `n` characters, its middle left out."""
+    if len(text) <= n:
+        return text
+    head = (n - 1 + 1) // 2
+    return f"{text[:head]}…{text[len(text) - (n - 1 - head) :]}"
+
+
+def figure(key: str, draw: Drawing, *, title: str, alt: str, caption: Html | str) -> Html:
+    """A captioned figure: `draw(width)` at both widths."""
+    wide, narrow = (_inline(key + tag, draw, w) for tag, w in (("-w", WIDE), ("-n", NARROW)))
+    shown = element("div", _labelled(wide, alt), class_="wide")
+    small = element("div", _labelled(narrow, alt), class_="narrow")
+    return element("figure", shown, small, element("figcaption", element("b", title), " ", caption))
+
+
+def _labelled(svg: str, alt: str) -> Html:
+    return Html(svg.replace("<svg ", f'<svg role="img" aria-label="{safe(alt)}" ', 1))
+
+
+def _inline(key: str, draw: Drawing, width: float) -> str:
+    import matplotlib as mpl
+
+    with mpl.rc_context(), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing")  # the page's font has it
+        mpl.rcdefaults()
+        mpl.rcParams.update(_SETTINGS | {"svg.hashsalt": key})
+        out = StringIO()
+        nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
+        draw(width).savefig(out, format="svg", transparent=True, metadata=nothing)
+    return _themed(out.getvalue(), key)
+
+
+def _themed(text: str, key: str) -> str:
+    """Only the drawing: no prologue, no namespaces, short numbers, own ids, the page's colours."""
+    body = text[text.index("<svg") :].strip()
+    body = re.sub(r"<!--.*?-->|<metadata>.*?</metadata>", "", body, flags=re.DOTALL)
+    body = re.sub(r"<defs>\s*<style.*?</defs>", "", body, flags=re.DOTALL)  # styles the page too
+    start, rest = body.split(">", 1)
+    box = re.search(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', start)
+    assert box is not None, start
+    rest = re.sub(r'(<g) id="[^"]*"', r"\1", rest).replace("xlink:href", "href")
+    rest = re.sub(r' d="[^"]*"', lambda d: re.sub(r"(\.\d\d)\d+", r"\1", d[0]), rest)
+    rest = re.sub(r'( id="|href="#|url\(#)', rf"\g<1>{key}-", rest)
+    rest = re.sub(r"#0100[0-9a-f]{2}", lambda c: _VARIABLES[c[0]], rest)
+    rest = re.sub(r"('DejaVu Sans'[^;\"]*)", "var(--font)", rest)
+    rest = re.sub(r"\n\s*", "\n", rest)
+    return f'<svg {box[0]} style="max-width: {float(box[1]):.0f}px">{rest}'
