@@ -59,7 +59,7 @@ def _sample(path: Path, array: str, index: int) -> npt.NDArray[np.uint8]:
 def _read_npz(path: Path) -> dict[str, npt.NDArray[Any]]:
     """The four arrays of the file."""
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in ("x_train", "y_train", "x_val", "y_val")}
     except (ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise ValueError(f"{path}: cannot be read ({error}): get the file again") from None

@@ -64,7 +64,8 @@ def cached_frames(
 def _read(path: Path, shape: tuple[int, ...]) -> npt.NDArray[np.uint8] | None:
     """The frames in `path`, or None if they are not there or not whole."""
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        # opened here: np.load leaves a file that is no zip open
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             frames: npt.NDArray[np.uint8] = archive["frames"]
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error):
         return None

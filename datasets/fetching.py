@@ -126,7 +126,10 @@ def fetch_nmnist(root: Path) -> Path:
             _download(NMNIST, str(staging), train=train)
         (root / "NMNIST").mkdir(exist_ok=True)
         for folder in ("Train", "Test"):
-            (staging / "NMNIST" / folder).replace(root / "NMNIST" / folder)
+            goal = root / "NMNIST" / folder
+            if goal.exists():  # half a data set, else nothing would be fetched
+                goal.replace(staging / f"old {folder}")
+            (staging / "NMNIST" / folder).replace(goal)
     return root / "NMNIST"
 
 
