@@ -1,0 +1,43 @@
+# make demo    set up .venv and take the whole road on data that comes with the program
+# make test    set up .venv and pass the tests
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+# a CPU build of torch unless another is asked for
+CONSTRAINTS := -c constraints.txt
+
+.PHONY: demo test test-hwsim lint format bench lock clean
+
+$(BIN)/.installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) $(CONSTRAINTS) torch
+	$(PIP) $(CONSTRAINTS) -e .
+	touch $@
+
+$(BIN)/.installed-dev: $(BIN)/.installed
+	$(PIP) $(CONSTRAINTS) -e '.[test,dev]'
+	touch $@
+
+demo: $(BIN)/.installed
+	$(BIN)/neuro demo
+
+test: $(BIN)/.installed-dev
+	$(BIN)/python -m pytest
+	$(BIN)/python tests/without_torch.py
+
+lint: $(BIN)/.installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/codespell
+
+format: $(BIN)/.installed-dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(BIN)/.installed-dev
+	$(BIN)/python benchmarks/simulation.py
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info
