@@ -9,31 +9,57 @@
 Reads network.npz, inputs.npz and expected.npz beside it, writes lava_spikes.npz and prints one
 line of JSON. Needs Python 3.10 (Lava 0.10.0 runs on nothing newer) and a CPU.
 
-network.npz holds `description`, JSON:
-
-    window          steps per sample, drain of the pipeline included
+network.npz: `description`, JSON, and arrays.
+    n_steps, window steps a sample is presented, and steps until the next one starts
     input_shape     of the input; the input is number -1 below
-    populations     [{name, shape, depth, spikes, du, dv, v_th, bias_mant, bias_exp,
-                      reset_interval, reset_offset}]: null for a neuron parameter that stands in
-                    the array `population{i}/{parameter}`, one value per neuron
-    projections     [{name, source, target, kind, num_weight_bits, weight_exp, sign_mode,
-                      num_message_bits, stride, padding, dilation, groups}]: weights in
-                    `projection{i}/weight`, delays in `projection{i}/delays`
+    populations     [{name, shape, start, du, dv, v_th, bias_mant, bias_exp, reset_interval,
+                      reset_offset}]: a neuron parameter that differs from neuron to neuron is
+                    null here and stands in the array `population{i}/{parameter}`; `start` is the
+                    step of the window in which the state is cleared
+    projections     [{kind, source, target, num_weight_bits, weight_exp, sign_mode,
+                      num_message_bits, stride, padding, dilation, groups}]: kind is dense, conv
+                    or delay_dense, weights are in the array `projection{i}/weight`, delays
+                    (0: the next step) in `projection{i}/delays`
+inputs.npz: `inputs` (samples, n_steps, neurons).
+expected.npz: `spikes/{name}` (samples, n_steps, neurons), from step `start` of the window on, and
+    `v/{name}` (samples, neurons), after the last of these steps. lava_spikes.npz is the same.
 
 Everything in the files has PyTorch's layout: neurons are flattened from (channels, height,
 width), kernels are (out, in / groups, height, width) and correlate. Lava wants (width, height,
 channels) and convolves; `lava_shape` to `lava_kernel` hold the whole difference.
 """
 
+import argparse
+import json
 import math
+import sys
+import tempfile
+import time
+import zipfile
+from importlib.metadata import version
+from pathlib import Path
 
 import numpy as np
+from lava.magma.core.decorator import implements, requires, tag
+from lava.magma.core.model.py.model import PyLoihiProcessModel
+from lava.magma.core.model.py.ports import PyInPort
+from lava.magma.core.model.py.type import LavaPyType
+from lava.magma.core.process.ports.ports import InPort
+from lava.magma.core.process.process import AbstractProcess
+from lava.magma.core.resources import CPU
+from lava.magma.core.run_conditions import RunSteps
+from lava.magma.core.run_configs import Loihi2SimCfg
+from lava.magma.core.sync.protocols.loihi_protocol import LoihiProtocol
 from lava.proc.conv.process import Conv
 from lava.proc.dense.process import DelayDense, Dense
+from lava.proc.io.reset import Reset
+from lava.proc.io.sink import Read
 from lava.proc.io.source import RingBuffer
 from lava.proc.lif.process import LIF, LIFReset
 from lava.utils.weightutils import SignMode
 
+HERE = Path(__file__).resolve().parent
+INPUT_BYTES = 256 * 2**20  # of one Lava run; more samples go into further runs
 INPUT = -1
 NEURON_PARAMETERS = ("du", "dv", "v_th", "bias_mant", "bias_exp")
 SIGN_MODES = {
@@ -148,3 +174,177 @@ def build(description, arrays, inputs):
         process.a_out.reshape(a_in.shape).connect(a_in)
         projections.append(process)
     return source, populations, projections
+
+
+# --- recording -----------------------------------------------------------------------------------
+
+
+class Recorder(AbstractProcess):
+    """Writes the spikes of every step to a file: Lava's own monitors hand out value by value."""
+
+    def __init__(self, shape, path, n_steps):
+        super().__init__(path=path, n_steps=n_steps, shape=shape)
+        self.a_in = InPort(shape=shape)
+
+
+@implements(proc=Recorder, protocol=LoihiProtocol)
+@requires(CPU)
+@tag("fixed_pt")
+class PyRecorder(PyLoihiProcessModel):
+    """The recorder on a CPU."""
+
+    a_in: PyInPort = LavaPyType(PyInPort.VEC_DENSE, np.int32)
+
+    def __init__(self, proc_params):
+        super().__init__(proc_params)
+        shape = (proc_params["n_steps"], *proc_params["shape"])
+        self.seen = np.memmap(proc_params["path"], np.bool_, "r+", shape=shape)
+
+    def run_spk(self):
+        """Store the spikes of this step; `time_step` counts from 1."""
+        self.seen[self.time_step - 1] = self.a_in.recv() != 0
+
+
+def clear_arrivals(description, projections):
+    """Empty the buffers of synapses between samples, where spikes could outlive their sample.
+
+    A spike of the last sample that arrives before its target is cleared does no harm. One that is
+    delayed, or that travels back to a population cleared earlier, does.
+    """
+    window = description["window"]
+    starts = [p["start"] for p in description["populations"]] + [0]
+    for p, process in zip(description["projections"], projections, strict=True):
+        start, end = starts[p["target"]], starts[p["source"]]
+        if p["kind"] != "delay_dense" and start > end:
+            continue
+        buffer = process.a_buf if p["kind"] == "conv" else process.a_buff
+        for step in range(min(start, end), end + 1):
+            Reset(interval=window, offset=(step - 1) % window).connect_var(buffer)
+
+
+# --- running -------------------------------------------------------------------------------------
+
+
+def run_block(description, arrays, inputs, layers, potentials):
+    """Run samples (samples, n_steps, neurons), one after another, in one Lava network.
+
+    Returns:
+        Spikes of `layers` (samples, n_steps, neurons) and last potentials of `potentials`
+        (samples, neurons) by name, and the seconds that set-up and simulation took.
+    """
+    clock = time.perf_counter()
+    n_samples, n_steps = inputs.shape[:2]
+    window = description["window"]
+    stream = np.zeros((n_samples, window, inputs.shape[2]), dtype=np.int32)
+    stream[:, :n_steps] = inputs
+    source, populations, projections = build(
+        description, arrays, stream.reshape(n_samples * window, -1)
+    )
+    clear_arrivals(description, projections)
+    with tempfile.TemporaryDirectory() as folder:
+        seen, reads = {}, {}
+        for p, process in zip(description["populations"], populations, strict=True):
+            if p["name"] in layers:
+                path = Path(folder) / f"{len(seen)}.bool"
+                shape = (n_samples * window, *lava_shape(p["shape"]))
+                seen[p["name"]] = np.memmap(path, np.bool_, "w+", shape=shape)
+                recorder = Recorder(shape[1:], str(path), shape[0])
+                process.s_out.connect(recorder.a_in)
+            if p["name"] in potentials:
+                last = p["start"] + n_steps - 1
+                reads[p["name"]] = Read(buffer=n_samples, interval=window, offset=last)
+                reads[p["name"]].connect_var(process.v)
+        source.create_runtime(run_cfg=Loihi2SimCfg(select_tag="fixed_pt"))
+        set_up_s, clock = time.perf_counter() - clock, time.perf_counter()
+        source.run(condition=RunSteps(num_steps=n_samples * window))
+        simulation_s = time.perf_counter() - clock
+        found = {}
+        for p in description["populations"]:
+            name, shape, start = p["name"], p["shape"], p["start"]
+            if name in layers:
+                spikes = from_lava(np.array(seen[name]), shape).reshape(n_samples, window, -1)
+                found[f"spikes/{name}"] = spikes[:, start : start + n_steps]
+            if name in potentials:
+                v = np.moveaxis(reads[name].data.get(), -1, 0)
+                found[f"v/{name}"] = from_lava(v, shape).astype(np.int64)
+        source.stop()
+    return found, set_up_s, simulation_s
+
+
+def compare(found, expected, layers):
+    """Per layer: spikes, and the values in which Lava and the simulator differ."""
+    verdicts = []
+    for name in layers:
+        spikes = found[f"spikes/{name}"]
+        verdict = {"name": name, "n_spikes": int(spikes.sum()), "n_values": spikes.size}
+        for what in ("spikes", "v"):
+            ours, theirs = expected.get(f"{what}/{name}"), found.get(f"{what}/{name}")
+            if ours is not None and theirs is not None:
+                different = ours[: len(theirs)] != theirs
+                verdict[f"n_different_{what}"] = int(different.sum())
+        verdicts.append(verdict)
+    return verdicts
+
+
+def load(name):
+    """The arrays of a file of this folder."""
+    path = HERE / name
+    if not path.is_file():
+        raise ValueError(f"{path} is missing: export the network again, or copy the whole folder")
+    try:
+        with np.load(path) as file:
+            return dict(file)
+    except (zipfile.BadZipFile, ValueError, EOFError):
+        raise ValueError(f"{path} is truncated or no .npz file: copy or export it again") from None
+
+
+def run(n_samples, layers):
+    """Run the folder, write lava_spikes.npz, return the report."""
+    arrays, expected = load("network.npz"), load("expected.npz")
+    inputs = load("inputs.npz")["inputs"]
+    description = json.loads(str(arrays["description"]))
+    names = [p["name"] for p in description["populations"]]
+    unknown = set(layers) - set(names)
+    if unknown:
+        raise ValueError(f"no layer {', '.join(sorted(unknown))}, there are {', '.join(names)}")
+    layers = [name for name in names if name in layers or not layers]
+    potentials = [name for name in layers if f"v/{name}" in expected]  # value by value: few
+    if n_samples < 1 or n_samples > len(inputs):
+        raise ValueError(f"{n_samples} samples asked for, the folder holds 1 to {len(inputs)}")
+    per_sample = 4 * description["window"] * inputs.shape[2]
+    block = max(1, INPUT_BYTES // per_sample)
+    parts, set_up_s, simulation_s = [], 0.0, 0.0
+    for first in range(0, n_samples, block):
+        chunk = inputs[first : min(first + block, n_samples)]
+        part, up, run_s = run_block(description, arrays, chunk, layers, potentials)
+        parts, set_up_s, simulation_s = [*parts, part], set_up_s + up, simulation_s + run_s
+    found = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    np.savez_compressed(HERE / "lava_spikes.npz", **found)
+    return {
+        "lava": version("lava-nc"),
+        "numpy": np.__version__,
+        "n_samples": n_samples,
+        "steps_per_sample": description["window"],
+        "seconds_per_sample": simulation_s / n_samples,
+        "set_up_seconds": set_up_s,
+        "layers": compare(found, expected, layers),
+    }
+
+
+def main():
+    """Parse, run, print one line of JSON; an error is one line on stderr."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--samples", type=int, help="run only the first N samples")
+    parser.add_argument("--layers", nargs="+", default=[], help="record only these layers")
+    options = parser.parse_args()
+    try:
+        n_samples = options.samples
+        if n_samples is None:
+            n_samples = len(load("inputs.npz")["inputs"])
+        print(json.dumps(run(n_samples, options.layers)))
+    except (ValueError, OSError, KeyError) as error:
+        sys.exit(f"error: {' '.join(str(error).split())}")
+
+
+if __name__ == "__main__":
+    main()

@@ -33,7 +33,7 @@ from lava.magma.core.run_configs import Loihi2SimCfg
 from lava.proc.monitor.process import Monitor
 
 HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parents[2] / "hwsim" / "formats"))
+sys.path.append(str(HERE.parents[2] / "hwsim" / "formats"))
 from run_lava import INPUT, build, from_lava  # noqa: E402
 
 SIGN_MODES = ("mixed", "excitatory", "inhibitory", None)

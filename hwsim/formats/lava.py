@@ -1,0 +1,352 @@
+"""Intel's Lava: export an integer network with a script that runs it, and compare every spike."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hwsim.arrays import AnyArray, IntArray
+from hwsim.mapping.retime import retime
+from hwsim.network import Network, Population, Projection
+from hwsim.neuron import FixedNeuron
+from hwsim.simulation import Run, check_samples
+from hwsim.synapses import Conv2d, size_of
+
+INPUT = -1
+MAX_DELAY = 63  # Lava counts from the next step on
+NEVER_FIRES = 1 << 17  # shifted by 6 this is beyond the largest potential; the largest v_th is not
+UNROLL_LIMIT = 4_000_000  # synapses of a convolution that Lava can only hold as a matrix
+NEURON_FIELDS = ("du", "dv", "v_th", "bias_mant", "bias_exp")
+SCRIPT = "run_lava.py"
+PYTHON_ENV = "NEURO_PYTHON310"
+HOW_TO_GET = (
+    "install Python 3.10 (e.g. `uv python install 3.10` or `pyenv install 3.10`), or set "
+    f"{PYTHON_ENV} to its interpreter"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class LayerVerdict:
+    """One layer: spikes in Lava, values compared, and how many differ.
+
+    n_different_v counts final potentials of a read-out; None where spikes are all there is.
+    """
+
+    name: str
+    n_spikes: int
+    n_values: int
+    n_different: int
+    n_different_v: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class LavaVerdict:
+    """What Lava said of an exported folder.
+
+    Attributes:
+        n_samples: samples run, of steps_per_sample steps each.
+        layers: per population. seconds_per_sample: of the simulation, without set-up.
+        set_up_s: to build and start Lava's processes. lava_version: e.g. "0.10.0".
+    """
+
+    n_samples: int
+    steps_per_sample: int
+    layers: tuple[LayerVerdict, ...]
+    seconds_per_sample: float
+    set_up_s: float
+    lava_version: str
+
+    @property
+    def n_spikes_compared(self) -> int:
+        """Spikes in Lava, all layers."""
+        return sum(layer.n_spikes for layer in self.layers)
+
+    @property
+    def n_different(self) -> int:
+        """Values that differ, potentials of read-outs included."""
+        return sum(layer.n_different + (layer.n_different_v or 0) for layer in self.layers)
+
+
+def export_lava(net: Network, samples: AnyArray, run: Run, folder: Path) -> None:
+    """Write a folder that Lava can run: `uv run --script run_lava.py` in it.
+
+    Args:
+        net: in a chip's integers; as it was trained or retimed by a plan, both give the same.
+        samples: input spikes, (samples, steps, *input shape).
+        run: the simulation of these samples, recorded with `record=("spikes",)`.
+        folder: is made if it does not exist.
+
+    Raises:
+        ValueError: if Lava has no process for a part of the network.
+    """
+    if not net.is_integer:
+        raise ValueError("the network is real, Lava's fixed point is integer: quantise it first")
+    inputs = check_samples(net, samples)
+    retimed, shift = retime(net)
+    arrays, populations, projections = _parts(retimed, shift, inputs.shape[1])
+    description = {
+        "n_steps": inputs.shape[1],
+        "window": inputs.shape[1] + max(shift.values()),
+        "input_shape": list(retimed.inputs[0].shape),
+        "populations": populations,
+        "projections": projections,
+    }
+    expected: dict[str, AnyArray] = {}
+    for name in (population["name"] for population in populations):
+        if name not in run.spikes:
+            raise ValueError(f'{name!r} was not recorded: simulate with `record=("spikes",)`')
+        expected[f"spikes/{name}"] = run.aligned(str(name)) != 0
+    if _is_readout(net[net.output]):
+        expected[f"v/{net.output}"] = run.output
+    folder.mkdir(parents=True, exist_ok=True)
+    _save(folder / "network.npz", arrays | {"description": np.array(json.dumps(description))})
+    _save(folder / "inputs.npz", {"inputs": inputs})
+    _save(folder / "expected.npz", expected)
+    script = resources.files("hwsim.formats").joinpath(SCRIPT)
+    (folder / SCRIPT).write_bytes(script.read_bytes())
+
+
+def _save(path: Path, arrays: dict[str, AnyArray]) -> None:
+    np.savez_compressed(path, allow_pickle=False, **arrays)
+
+
+Record = dict[str, object]  # one JSON object of the description; see run_lava.py
+
+
+def _parts(
+    net: Network, shift: dict[str, int], n_steps: int
+) -> tuple[dict[str, AnyArray], list[Record], list[Record]]:
+    """Arrays and JSON records of a retimed network."""
+    arrays: dict[str, AnyArray] = {}
+    populations: list[Record] = []
+    projections: list[Record] = []
+    numbers = {p.name: INPUT for p in net.inputs}
+    window = n_steps + max(shift.values())
+    for population in net.populations:
+        if population.neuron is not None:
+            at = f"population{len(populations)}"
+            numbers[population.name] = len(populations)
+            populations.append(_population(population, shift[population.name], window, at, arrays))
+    for i, p in enumerate(net.projections):
+        record, weight, delays = _synapses(net, p)
+        record |= {"source": numbers[p.source], "target": numbers[p.target]}
+        projections.append(record)
+        arrays[f"projection{i}/weight"] = weight
+        if delays is not None:
+            arrays[f"projection{i}/delays"] = delays
+    return arrays, populations, projections
+
+
+def _population(
+    population: Population, start: int, window: int, at: str, arrays: dict[str, AnyArray]
+) -> Record:
+    neuron = population.neuron
+    assert isinstance(neuron, FixedNeuron)
+    if neuron.reset != "zero":
+        raise ValueError(
+            f"population {population.name!r} resets by {neuron.reset!r}, Lava's LIF only to zero"
+        )
+    record: Record = {
+        "name": population.name,
+        "shape": list(population.shape),
+        "start": start,
+        "reset_interval": window,
+        "reset_offset": (start + 1) % window,  # Lava counts steps from 1
+    }
+    for name in NEURON_FIELDS:
+        value: IntArray = getattr(neuron, name)
+        if name == "v_th" and neuron.emits == "nothing":
+            value = np.array(NEVER_FIRES)
+        if value.size == 1:
+            record[name] = int(value.reshape(-1)[0])
+        else:
+            record[name] = None
+            arrays[f"{at}/{name}"] = np.broadcast_to(value, population.shape).reshape(-1)
+    return record
+
+
+def _synapses(net: Network, p: Projection) -> tuple[Record, IntArray, IntArray | None]:
+    """JSON record, weights and delays (from the next step on) of one projection."""
+    assert p.word is not None
+    delay = p.delay - 1
+    if delay.max() > MAX_DELAY:
+        raise ValueError(
+            f"projection {p.source} -> {p.target}: delay {delay.max()}, Lava holds {MAX_DELAY}"
+        )
+    record: Record = {
+        "num_weight_bits": p.word.n_bits,
+        "weight_exp": p.word.exp,
+        "sign_mode": p.word.sign_mode,
+        "num_message_bits": p.word.message_bits,
+        "stride": [1, 1],
+        "padding": [0, 0],
+        "dilation": [1, 1],
+        "groups": 1,
+    }
+    if isinstance(p.synapses, Conv2d):
+        if delay.max() == 0 and p.word.exp >= 0:
+            return record | _geometry(p.synapses), p.synapses.weight << p.word.exp, None
+        weight = _unrolled(net, p, p.synapses)
+    else:
+        weight = p.synapses.weight
+    if delay.max() == 0:
+        return record | {"kind": "dense"}, weight, None
+    return record | {"kind": "delay_dense"}, weight, np.broadcast_to(delay, weight.shape)
+
+
+def _geometry(conv: Conv2d) -> Record:
+    """Lava's `Conv` knows neither exponent nor bits: the weights already hold them."""
+    return {
+        "kind": "conv",
+        "weight_exp": 0,
+        "num_weight_bits": 8,
+        "stride": list(conv.stride),
+        "padding": list(conv.padding),
+        "dilation": list(conv.dilation),
+        "groups": conv.groups,
+    }
+
+
+def _unrolled(net: Network, p: Projection, conv: Conv2d) -> IntArray:
+    """A convolution as a matrix: Lava's `Conv` has no delay and no negative exponent."""
+    source, target = net[p.source].shape, net[p.target].shape
+    n_synapses = size_of(source) * size_of(target)
+    if n_synapses > UNROLL_LIMIT:
+        raise ValueError(
+            f"projection {p.source} -> {p.target}: Lava's convolution has no delay and no "
+            f"negative exponent, and as a matrix it has {n_synapses} weights, at most "
+            f"{UNROLL_LIMIT}"
+        )
+    n_out, per_group = conv.weight.shape[:2]
+    matrix = np.zeros((n_out, *target[1:], *source), dtype=np.int64)
+    for channel, y, x in np.ndindex(n_out, *target[1:]):
+        first = channel // (n_out // conv.groups) * per_group
+        for ky, kx in np.ndindex(*conv.weight.shape[2:]):
+            row = y * conv.stride[0] - conv.padding[0] + ky * conv.dilation[0]
+            column = x * conv.stride[1] - conv.padding[1] + kx * conv.dilation[1]
+            if 0 <= row < source[1] and 0 <= column < source[2]:
+                inputs = slice(first, first + per_group)
+                matrix[channel, y, x, inputs, row, column] = conv.weight[channel, :, ky, kx]
+    return matrix.reshape(size_of(target), size_of(source))
+
+
+def _is_readout(population: Population) -> bool:
+    return isinstance(population.neuron, FixedNeuron) and population.neuron.emits == "nothing"
+
+
+# --- running Lava --------------------------------------------------------------------------------
+
+
+def find_python310() -> Path:
+    """An interpreter of Python 3.10 that really runs: Lava needs one.
+
+    Raises:
+        ValueError: if there is none.
+    """
+    named = os.environ.get(PYTHON_ENV)
+    if named:
+        if not _runs_310(Path(named)):
+            raise ValueError(f"{PYTHON_ENV} is {named!r}, which is no running Python 3.10")
+        return Path(named)
+    for candidate in _candidates():
+        if _runs_310(candidate):
+            return candidate
+    raise ValueError(f"no Python 3.10 found, and Lava runs on nothing newer: {HOW_TO_GET}")
+
+
+def _candidates() -> Iterator[Path]:
+    """Where a Python 3.10 may be: PATH (a pyenv shim may fail), uv, pyenv."""
+    for found in (shutil.which("python3.10"), _said("uv", "python", "find", "3.10")):
+        if found:
+            yield Path(found)
+    root = _said("pyenv", "root")
+    if root:
+        yield from sorted(Path(root).glob("versions/3.10*/bin/python"), reverse=True)
+
+
+def _said(*command: str) -> str | None:
+    """What a command prints; None if it fails or is not there."""
+    program = _find_uv() if command[0] == "uv" else shutil.which(command[0])
+    if program is None:
+        return None
+    try:
+        done = subprocess.run(
+            [program, *command[1:]], capture_output=True, text=True, timeout=60, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.strip() or None if done.returncode == 0 else None
+
+
+def _find_uv() -> str | None:
+    """The program uv: on PATH, or beside this interpreter."""
+    beside = Path(sys.executable).with_name("uv")
+    return shutil.which("uv") or (str(beside) if beside.is_file() else None)
+
+
+def _runs_310(python: Path) -> bool:
+    check = "import sys; sys.exit(sys.version_info[:2] != (3, 10))"
+    try:
+        done = subprocess.run([python, "-c", check], capture_output=True, timeout=60, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return done.returncode == 0
+
+
+def verify_lava(
+    folder: Path, *, n_samples: int | None = None, timeout_s: float = 3600
+) -> LavaVerdict:
+    """Run an exported folder in Lava and compare every spike.
+
+    The first call builds Lava's environment, which needs a network; later ones reuse it.
+
+    Raises:
+        ValueError: if Python 3.10 or uv is missing, or Lava fails.
+    """
+    uv = _find_uv()
+    if uv is None:
+        raise ValueError("uv builds Lava's environment and is not installed: `pip install uv`")
+    if not (folder / SCRIPT).is_file():
+        raise ValueError(f"{folder} holds no {SCRIPT}: export the network there first")
+    command = [uv, "run", "--quiet", "--python", str(find_python310()), "--script"]
+    command += [str(folder / SCRIPT)]
+    command += [] if n_samples is None else ["--samples", str(n_samples)]
+    try:
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=timeout_s, check=False
+        )
+    except subprocess.TimeoutExpired:
+        raise ValueError(f"Lava took more than {timeout_s:g} s: verify fewer samples") from None
+    reports = [line for line in done.stdout.splitlines() if line.startswith("{")]
+    if done.returncode != 0 or not reports:
+        said = (done.stderr.strip() or done.stdout.strip()).splitlines()
+        raise ValueError(f"Lava failed on {folder}: {said[-1] if said else 'no output'}")
+    return _verdict(json.loads(reports[-1]))
+
+
+def _verdict(report: dict[str, Any]) -> LavaVerdict:
+    return LavaVerdict(
+        n_samples=report["n_samples"],
+        steps_per_sample=report["steps_per_sample"],
+        layers=tuple(
+            LayerVerdict(
+                layer["name"],
+                layer["n_spikes"],
+                layer["n_values"],
+                layer["n_different_spikes"],
+                layer.get("n_different_v"),
+            )
+            for layer in report["layers"]
+        ),
+        seconds_per_sample=report["seconds_per_sample"],
+        set_up_s=report["set_up_seconds"],
+        lava_version=report["lava"],
+    )
