@@ -57,7 +57,9 @@ def deploy(
     folder = run.deployment(chip.name)
     save_arrays(folder / "counts.npz", counts_as_arrays(done.counts))
     sample = int(np.flatnonzero(guess == test.labels)[0]) if (guess == test.labels).any() else 0
-    raster = {p.name: done.aligned(p.name)[sample] for p in net.populations if p.name in done.spikes}
+    raster = {
+        p.name: done.aligned(p.name)[sample] for p in net.populations if p.name in done.spikes
+    }
     save_arrays(folder / "raster.npz", raster)
     content = {
         "run": run.path.name,
@@ -83,7 +85,9 @@ def verdicts(run: RunFolder, net: hwsim.Network) -> tuple[Verdict, ...]:
     """How each layer reached the chip: trained in its integers, it is exact by construction."""
     if not run.recipe.qat.epochs:
         reason = "rounded after training, no fine-tuning in integers"
-        return tuple(Verdict(p.name, "approximate", reason, 0.0) for p in net.populations if p.neuron)
+        return tuple(
+            Verdict(p.name, "approximate", reason, 0.0) for p in net.populations if p.neuron
+        )
     reason = "trained in the chip's integers: what was evaluated is what runs"
     return tuple(Verdict(p.name, "exact", reason, 0.0) for p in net.populations if p.neuron)
 
@@ -122,6 +126,7 @@ def counts_as_arrays(counts: Counts) -> dict[str, AnyArray]:
 
 def counts_from_arrays(arrays: dict[str, AnyArray]) -> Counts:
     """Counts written by `counts_as_arrays`."""
+
     def word(value: AnyArray) -> Any:
         return value if value.ndim else int(value)
 
@@ -142,5 +147,3 @@ def load_deployment(run: RunFolder, chip: str) -> dict[str, Any]:
             f"{run.path} was not deployed on {chip!r}: `neuro deploy {run.path} --chip {chip}`"
         )
     return content
-
-

@@ -90,9 +90,7 @@ def _exactness(run: RunFolder, content: dict[str, Any]) -> tuple[str, ...]:
     return tuple(said)
 
 
-def _provenance(
-    run: RunFolder, result: dict[str, Any], content: dict[str, Any]
-) -> dict[str, str]:
+def _provenance(run: RunFolder, result: dict[str, Any], content: dict[str, Any]) -> dict[str, str]:
     data = run.recipe.data
     # SOURCE_DATE_EPOCH makes a report reproducible to the byte
     epoch = os.environ.get("SOURCE_DATE_EPOCH")

@@ -1,10 +1,10 @@
 """A run folder: `runs/<name>-<hash>/`, every file in it whole or absent.
 
-    recipe.json        what was asked            float/, qat/       checkpoints of both phases
-    network.h5         the real network          chip.h5            the chip's integers
-    result.json        accuracies and versions   deploy-<chip>/     simulation, counts, bill, report
-    lava/              the Lava export
-"""  # noqa: D208
+recipe.json        what was asked            float/, qat/       checkpoints of both phases
+network.h5         the real network          chip.h5            the chip's integers
+result.json        accuracies and versions   deploy-<chip>/     simulation, counts, bill, report
+lava/              the Lava export
+"""
 
 import json
 import platform

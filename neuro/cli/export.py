@@ -1,6 +1,6 @@
 """`neuro export RUN --to lava`: a folder that builds and runs the same network in Lava."""
 
-from enum import Enum
+from enum import StrEnum
 from typing import Annotated
 
 import typer
@@ -8,7 +8,7 @@ import typer
 from neuro.cli.console import AsJson, Root, emit, err
 
 
-class Target(str, Enum):
+class Target(StrEnum):
     """Where a network can go."""
 
     LAVA = "lava"

@@ -22,7 +22,7 @@ class Classifier(L.LightningModule):
 
     def logits(self, frames: Tensor) -> Tensor:
         """Answers scaled for the softmax, (batch, classes)."""
-        answers = self.stack(frames.transpose(0, 1).to(self._dtype()))
+        answers = self.stack(frames.transpose(0, 1).to(self._real()))
         return answers * (self.spec.logit_scale / (frames.shape[1] * self._unit()))
 
     def training_step(self, batch: tuple[Tensor, Tensor], _: int) -> Tensor:
@@ -58,7 +58,7 @@ class Classifier(L.LightningModule):
             "lr_scheduler": {"scheduler": schedule, "interval": "step"},
         }
 
-    def _dtype(self) -> torch.dtype:
+    def _real(self) -> torch.dtype:
         return next(self.stack.parameters()).dtype
 
     def _unit(self) -> float:

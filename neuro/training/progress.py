@@ -53,7 +53,7 @@ class Bar(Callback):
 
 
 class History(Callback):
-    """Metrics of every finished epoch; travels in the checkpoints, so a resumed run has them all."""
+    """Metrics of every finished epoch; they travel in the checkpoints, so a resumed run has all."""
 
     def __init__(self) -> None:
         self.rows: list[dict[str, float]] = []

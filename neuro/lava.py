@@ -1,0 +1,76 @@
+"""Take a trained run to Lava, and keep what Lava said of it."""
+
+import shutil
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import hwsim
+from hwsim.formats.lava import export_lava, verify_lava
+from neuro.runs import RunFolder, write_json
+from neuro.training.samples import load_split
+
+
+def export_run(
+    run: RunFolder, chip: hwsim.ChipSpec, *, n_samples: int, root: str | None = None
+) -> Path:
+    """Write the Lava folder of a run with its first test samples; returns the folder.
+
+    Raises:
+        ValueError: if there are fewer test samples.
+    """
+    data = run.recipe.data
+    test = load_split(data, data.test, root)
+    if n_samples > len(test):
+        raise ValueError(f"{n_samples} samples asked for, the test split has {len(test)}")
+    net = hwsim.load_network(run.chip_network)
+    plan = hwsim.compile(net, chip)
+    samples = np.minimum(test.frames[:n_samples], 1)
+    done = hwsim.simulate(plan, samples, record=("spikes",))
+    folder = run.path / "lava"
+    shutil.rmtree(folder, ignore_errors=True)
+    export_lava(net, samples, done, folder)
+    return folder
+
+
+def verify_run(run: RunFolder, folder: Path) -> dict[str, Any]:
+    """Run the folder in Lava, compare every spike, time the simulator beside it.
+
+    Raises:
+        FileNotFoundError: if there is no Python 3.10 or no uv; says how to get one.
+    """
+    verdict = verify_lava(folder)
+    seconds = seconds_per_sample(run, folder)
+    ratio = verdict.seconds_per_sample / seconds
+    content = asdict(verdict) | {
+        "n_spikes_compared": verdict.n_spikes_compared,
+        "n_different": verdict.n_different,
+        "hwsim_seconds_per_sample": seconds,
+        "ratio": ratio,
+        "sentence": f"Simulator = Lava {verdict.lava_version}: {verdict.n_different} of "
+        f"{verdict.n_spikes_compared} spikes differ, {verdict.n_samples} samples; "
+        f"the simulator is {ratio:.0f} times faster ({seconds * 1e3:.2f} ms a sample, Lava "
+        f"{verdict.seconds_per_sample * 1e3:.0f} ms).",
+    }
+    write_json(folder / "verdict.json", content)
+    return content
+
+
+def seconds_per_sample(run: RunFolder, folder: Path, *, repeats: int = 5) -> float:
+    """Median time of one sample in the simulator, counts on, one sample at a time."""
+    plan = hwsim.compile(hwsim.load_network(run.chip_network), hwsim.load_chip("loihi1"))
+    with np.load(folder / "inputs.npz") as file:
+        samples = file[file.files[0]]
+    shape = plan.network.inputs[0].shape
+    samples = samples.reshape(len(samples), -1, *shape)
+    hwsim.simulate(plan, samples[:1])  # compile outside the clock
+    times = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        for i in range(len(samples)):
+            hwsim.simulate(plan, samples[i : i + 1])
+        times.append((time.perf_counter() - start) / len(samples))
+    return float(np.median(times))
