@@ -130,7 +130,8 @@ def step_fixed(
 
     keep_u, keep_v (neurons,): 4095 - du and 4096 - dv. v_th: shifted threshold. reset: 0 zero,
     1 subtract, 2 none. fires: False for a read-out. The state is cleared before the update of
-    step `start`. n_active (samples, steps, parts): updates that could change a state, by the
+    step `start`, and nothing fires before it: a bias would, and through a delay be heard later.
+    n_active (samples, steps, parts): updates that could change a state, by the
     parts `bounds` cuts the population into. u_out, v_out (samples, steps or 0, neurons): probes.
     """
     probe_u, probe_v = u_out.shape[1] > 0, v_out.shape[1] > 0
@@ -155,7 +156,7 @@ def step_fixed(
                     kept = v_n * keep_v[n]
                     v_n = ((kept + ((kept >> 63) & 4095)) >> 12) + u_n + bias[n]
                     v_n = min(max(v_n, -V_MAX), V_MAX)
-                    fired = fires and v_n > v_th[n]
+                    fired = fires and t >= start and v_n > v_th[n]
                     if fired:
                         if reset == 0:
                             v_n = 0

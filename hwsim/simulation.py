@@ -312,6 +312,9 @@ class _Engine:
         elif p.word.message_bits == 0 and self.net[p.source].neuron is None:
             spikes = np.minimum(spikes, 1)
         wraps = isinstance(p.synapses, Conv2d) and self._bound(p) >= CONV_WRAP // 2
+        if p.word.exp < 0 and p.delay.ndim:
+            self._deliver_by_delay(p, spikes, t0, t1)
+            return
         if p.word.exp == 0 and not wraps:
             self._scatter(p, spikes, p.synapses.weight, t0, t1, target.a)
             return
@@ -321,6 +324,19 @@ class _Engine:
         if wraps:
             sums = (sums + CONV_WRAP // 2) % CONV_WRAP - CONV_WRAP // 2
         target.a += sums.astype(target.a.dtype)
+
+    def _deliver_by_delay(self, p: Projection, spikes: AnyArray, t0: int, t1: int) -> None:
+        """Lava shifts the sum of each delay by itself: for negative exponents that shows."""
+        assert p.word is not None
+        for delay in np.unique(p.delay):
+            weight = np.where(p.delay == delay, p.synapses.weight, 0)
+            one = Projection.of(p.source, p.target, Dense.of(weight), delay=delay, word=p.word)
+            sums = np.zeros_like(self.states[p.target].a, dtype=np.int64)
+            counted = self.sops.copy()
+            self._scatter(one, spikes, weight, t0, t1, sums)
+            if delay != p.delay.max():  # the synapses are read once, not once per delay
+                self.sops[:] = counted
+            self.states[p.target].a += (sums >> -p.word.exp).astype(self.states[p.target].a.dtype)
 
     def _deliver_real(self, p: Projection, t0: int, t1: int, a: AnyArray) -> None:
         spikes = self.states[p.source].spikes

@@ -113,7 +113,7 @@ def parity(qstack: Stack, frames: AnyArray, run: hwsim.Run, *, batch_size: int =
 def save_arrays(path: Path, arrays: dict[str, AnyArray]) -> None:
     """Write an `.npz`, atomically."""
     with atomic_path(path) as temporary, temporary.open("wb") as file:
-        np.savez_compressed(file, **arrays)
+        np.savez_compressed(file, allow_pickle=False, **arrays)
 
 
 def counts_as_arrays(counts: Counts) -> dict[str, AnyArray]:

@@ -54,5 +54,6 @@ def _synapses(module: nn.Module, weight: np.ndarray) -> Synapses:
 def _pair(value: object) -> tuple[int, int]:
     if isinstance(value, str):
         raise ValueError(f"padding {value!r}: give it as numbers")
-    a, b = value  # type: ignore[misc]
-    return int(a), int(b)
+    if not isinstance(value, tuple) or len(value) != 2:
+        raise ValueError(f"{value!r}: give one number per axis")
+    return int(value[0]), int(value[1])

@@ -27,7 +27,7 @@ def build_stack(spec: ModelSpec, input_shape: Shape, n_classes: int) -> Stack:
                 f"class, got {layer.kind} with {size}"
             )
         blocks[layer.name] = _block(layer, size, shape, spec)
-        shape = blocks[layer.name].target_shape(shape)  # type: ignore[operator]
+        shape = blocks[layer.name].target_shape(shape)
     return Stack(blocks, input_shape)
 
 

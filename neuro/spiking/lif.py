@@ -47,9 +47,9 @@ class LIF(nn.Module):
         bias_shape: Shape | None = None,
     ) -> None:
         super().__init__()
-        for value, choices in ((reset, RESETS), (fires, FIRES), (emits, EMITS)):
-            if value not in choices:
-                raise ValueError(f"{value!r} must be one of {', '.join(choices)}")
+        for given, choices in ((reset, RESETS), (fires, FIRES), (emits, EMITS)):
+            if given not in choices:
+                raise ValueError(f"{given!r} must be one of {', '.join(choices)}")
         unknown = set(learn) - {"decay_u", "decay_v", "v_th"}
         if unknown:
             raise ValueError(f"cannot learn {', '.join(unknown)}: there are decay_u, decay_v, v_th")

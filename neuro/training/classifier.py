@@ -64,8 +64,9 @@ class Classifier(L.LightningModule):
     def _unit(self) -> float:
         """Integer units per real unit of the answer."""
         last = list(self.stack.blocks.values())[-1]
-        integers = isinstance(last, QuantBlock) and not self.training
-        return 64 * last.scale if integers and last.neurons.emits == "nothing" else 1.0
+        if isinstance(last, QuantBlock) and not self.training and last.neurons.emits == "nothing":
+            return 64 * last.scale
+        return 1.0
 
     def _log(self, part: str, loss: Tensor, logits: Tensor, labels: Tensor) -> None:
         right = (logits.argmax(1) == labels).float().mean()

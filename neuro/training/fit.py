@@ -94,7 +94,7 @@ def _trainer(module: Classifier, epochs: int, callbacks: list[L.Callback]) -> L.
 class _quiet(warnings.catch_warnings):  # noqa: N801 (used like a function)
     """No talk from Lightning: its hints are about settings this program chose on purpose."""
 
-    def __enter__(self) -> None:  # type: ignore[override]
+    def __enter__(self) -> None:
         super().__enter__()
         warnings.filterwarnings("ignore", module="lightning")
         for name in ("lightning.pytorch", "lightning.fabric"):
