@@ -1,13 +1,14 @@
-"""One page and one file that say what a run on a chip did, cost, and is known to leave out.
+"""One page and one JSON file about a network on a chip.
 
-Importing it needs no matplotlib; writing a page does.
+layers = build_layers(plan, run)
+data = ReportInput("my run", plan, run.counts, hwsim.price(run.counts, plan.chip), layers)
+write_report(data, Path("runs/my-run"))
 """
 
 from hwsim.report.data import Accuracy, Curves, Raster, ReportInput
 from hwsim.report.layers import CoreRow, LayerRow, build_cores, build_layers
-from hwsim.report.page import report_html
+from hwsim.report.page import report_html, write_report
 from hwsim.report.plain import report_json
-from hwsim.report.write import write_report
 
 __all__ = [
     "Accuracy",

@@ -70,7 +70,9 @@ def draw_bars(
     for row, bar in enumerate(bars):
         _bar(axes, row, bar, end / (width - left - right), n_label)
     if line is not None:
-        axes.plot([line, line], [-0.5, len(bars) - 0.5], color=colour("mark"), lw=1.2, ls=(0, (3, 2)))
+        axes.plot(
+            [line, line], [-0.5, len(bars) - 0.5], color=colour("mark"), lw=1.2, ls=(0, (3, 2))
+        )
         side = "left" if line < 0.6 * end else "right"
         write(axes, line, -0.62, line_text, ha=side, va="bottom", color=colour("mark"), fontsize=10)
     return figure

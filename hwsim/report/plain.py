@@ -1,15 +1,24 @@
-"""The report as plain data: what `report.json` holds. Joules, seconds and watts; None is unknown.
+"""The report as plain data, for `report.json`: SI units, and None for what is not known.
 
-Keys:
-    schema: version of this layout. title, chip, provenance, exactness, not_modelled: as given.
-    accuracy: by stage (`float`, `quantised`, `on chip`) counts, value and Wilson's 95 % interval.
-    inference: energy_j, latency_s, power_w of one inference with median, p10 and p90; steps,
-        cores and tiles.
-    components_j: joules by component with their band.
-    energy_terms, time_terms: the bill, line by line; known values sum to the totals.
-    unknown: lines without a price, in words. constants: every constant of chip and shortcut.
-    comparison: the bill beside the shortcut and the ANN of the same shape.
-    layers, cores, verdicts, confusion, classes, curves: as on the page.
+Keys of `report_json` (stable; `format` changes when they do):
+
+format          "hwsim-report/1"
+title           name of the run
+chip            name, title, technology, area_m2, n_cores
+accuracy        [{stage, n_correct, n_total, value, low, high}], low and high are Wilson's 95 %
+chance          accuracy of guessing; confusion, classes: samples by (true class, answer)
+headline        accuracy, energy_j and latency_s {median, p10, p90}, power_w, n_cores, n_tiles
+n_steps         time steps per inference
+bill            every term: {component, what, amount, constant, price, unit, class, source,
+                rel_uncertainty, note, value}; sums, bands and what is unknown
+comparison      {name: {what, amount, constant, price, source, class, value}}, joules
+layers          [{name, role, shape, neurons, parameters, rate, sparsity, sops, macs, cores}]
+cores           [{core, x, y, layer, start, stop, sops, busy, fill}]
+verdicts        [{population, verdict, reason, rms_weight_error}]
+raster          {label, answer, spikes by layer: [[step, neuron]], output}
+training        {epochs, columns}
+exactness, not_modelled, unknown   sentences
+provenance      versions, seed, hash, command, and the network's digest
 """
 
 import math
@@ -17,130 +26,134 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from hwsim.chips.spec import Constant
-from hwsim.energy import Band
-from hwsim.report.comparison import Rival, rivals
-from hwsim.report.data import Accuracy, ReportInput
-from hwsim.report.layers import LayerRow, build_cores
+import numpy as np
 
-SCHEMA = 1
+from hwsim.energy import Term, shortcut
+from hwsim.report import words
+from hwsim.report.data import ReportInput
+from hwsim.report.layers import build_cores
+
+FORMAT = "hwsim-report/1"
 
 
 def report_json(data: ReportInput) -> dict[str, Any]:
-    """Everything the page shows but the raster, as plain data; see the keys above."""
-    bill = data.bill.as_dict()
-    plain = {
-        "schema": SCHEMA,
+    """Everything the page shows, as dicts, lists, strings, numbers and None."""
+    out = {
+        "format": FORMAT,
         "title": data.title,
         "chip": _chip(data),
         "accuracy": _accuracies(data),
-        "inference": _inference(data),
-        "components_j": components(data),
-        "energy_terms": bill["energy_terms"],
-        "time_terms": bill["time_terms"],
-        "unknown": bill["unknown"],
-        "constants": {
-            data.chip.name: _constants(data.chip.constants()),
-            data.prices.name: _constants(data.prices.constants()),
-        },
-        "comparison": [_rival(r) for r in rivals(data)],
-        "layers": [_layer(row) for row in data.layers],
+        "chance": data.chance,
+        "confusion": data.confusion,
+        "classes": list(data.classes),
+        "headline": _headline(data),
+        "n_steps": data.steps,
+        "bill": _bill(data),
+        "comparison": {name: _line(term) for name, term in comparison(data).items()},
+        "layers": [asdict(row) | {"sparsity": row.sparsity} for row in data.layers],
         "cores": [asdict(row) for row in build_cores(data.plan, data.counts)],
         "verdicts": [asdict(v) for v in data.verdicts],
-        "confusion": None if data.confusion is None else data.confusion.tolist(),
-        "classes": list(data.classes),
-        "curves": _curves(data),
+        "raster": _raster(data),
+        "training": _training(data),
         "exactness": list(data.exactness),
         "not_modelled": list(data.not_modelled),
-        "provenance": dict(data.provenance),
+        "unknown": list(data.bill.unknown),
+        "provenance": provenance(data),
     }
-    cleaned: dict[str, Any] = _clean(plain)
-    return cleaned
+    plain: dict[str, Any] = _plain(out)
+    return plain
 
 
-def components(data: ReportInput) -> dict[str, dict[str, Any]]:
-    """Joules by component; a component of which nothing is known has None, and its lines say so."""
-    out = {}
-    for name, value in data.bill.component_j().items():
-        band = None if value is None else data.bill.components.get(name)
-        lines = [t for t in data.bill.energy_terms if t.component == name]
-        out[name] = {
-            "value": value,
-            "band": band and asdict(band),
-            "not_known": [t.what for t in lines if t.value is None],
-        }
-    return out
+def comparison(data: ReportInput) -> dict[str, Term]:
+    """The shortcut's price of this network, and of the ANN of the same shape."""
+    sops = sum(row.sops for row in data.layers)
+    return shortcut(sops, sum(row.macs for row in data.layers), data.prices)
+
+
+def provenance(data: ReportInput) -> dict[str, str]:
+    """What was given, and the digest of the network that ran."""
+    return {**data.provenance, "network (sha256)": data.plan.network.digest}
 
 
 def _chip(data: ReportInput) -> dict[str, Any]:
-    fields = ("name", "title", "arithmetic", "technology", "area_m2")
-    return {name: getattr(data.chip, name) for name in fields}
-
-
-def _accuracies(data: ReportInput) -> dict[str, Any]:
-    stages: dict[str, Any] = {a.stage: _accuracy(a) for a in data.accuracies}
-    return stages | {"chance": data.chance}
-
-
-def _accuracy(accuracy: Accuracy) -> dict[str, Any]:
-    low, high = accuracy.interval()
-    counts = {"n_correct": accuracy.n_correct, "n_total": accuracy.n_total}
-    return {**counts, "value": accuracy.value, "wilson95": [low, high]}
-
-
-def _inference(data: ReportInput) -> dict[str, Any]:
-    bill, known = data.bill, data.energy_known
+    chip = data.chip
     return {
-        "n_samples": bill.n_samples,
-        "steps": data.steps,
-        "energy_j": bill.energy_j if known else None,
-        "energy_band_j": _band(bill.energy_band) if known else None,
-        "latency_s": bill.latency_s if data.latency_known else None,
-        "latency_band_s": _band(bill.latency_band) if data.latency_known else None,
-        "power_w": bill.power_w if known and data.latency_known else None,
+        "name": chip.name,
+        "title": chip.title,
+        "technology": chip.technology,
+        "area_m2": chip.area_m2,
+        "n_cores": chip.limits.cores,
+    }
+
+
+def _accuracies(data: ReportInput) -> list[dict[str, Any]]:
+    out = []
+    for a in data.accuracies:
+        low, high = a.interval()
+        out.append(asdict(a) | {"value": a.value, "low": low, "high": high})
+    return out
+
+
+def _headline(data: ReportInput) -> dict[str, Any]:
+    on_chip, bill = data.accuracy("on chip"), data.bill
+    return {
+        "accuracy": None if on_chip is None else on_chip.value,
+        "energy_j": asdict(bill.energy_band) if data.energy_known else None,
+        "latency_s": asdict(bill.latency_band) if data.latency_known else None,
+        "power_w": words.power(data),
         "n_cores": data.counts.n_cores,
         "n_tiles": data.counts.n_tiles,
     }
 
 
-def _band(band: Band | None) -> dict[str, float] | None:
-    return None if band is None else asdict(band)
+def _bill(data: ReportInput) -> dict[str, Any]:
+    """The bill, with the zeros of sums in which nothing is known turned into None."""
+    bill = data.bill.as_dict()
+    known = bill["components_j"]
+    bands = bill["component_bands_j"]
+    bill["component_bands_j"] = {n: None if known[n] is None else b for n, b in bands.items()}
+    bill["power_w"] = words.power(data)
+    for found, keys in (
+        (data.energy_known, ("energy_j", "energy_band_j")),
+        (data.latency_known, ("latency_s", "latency_band_s")),
+    ):
+        bill |= {} if found else dict.fromkeys(keys)
+    return bill
 
 
-def _constants(constants: Mapping[str, Constant]) -> dict[str, Any]:
-    return {name: c.model_dump(by_alias=True) for name, c in constants.items()}
+def _line(term: Term) -> dict[str, Any]:
+    price = term.price.model_dump(by_alias=True, exclude={"value"})
+    names = {"what": term.what, "amount": term.amount, "constant": term.constant}
+    return {**names, **price, "price": term.price.value, "value": term.value}
 
 
-def _rival(rival: Rival) -> dict[str, Any]:
+def _raster(data: ReportInput) -> dict[str, Any] | None:
+    raster = data.raster
+    if raster is None:
+        return None
+    spikes = {name: np.argwhere(np.asarray(s) != 0) for name, s in raster.spikes.items()}
     return {
-        "key": rival.key,
-        "title": rival.title,
-        "counted": rival.counted,
-        "operations": rival.operations,
-        "constant": rival.term and rival.term.constant,
-        "energy_j": rival.energy_j,
-        "band_j": _band(rival.band_j),
-        "over_chip": rival.ratio,
+        "label": raster.label,
+        "answer": raster.answer,
+        "spikes": spikes,
+        "output": raster.output,
     }
 
 
-def _layer(row: LayerRow) -> dict[str, Any]:
-    return {**asdict(row), "shape": list(row.shape), "sparsity": row.sparsity}
-
-
-def _curves(data: ReportInput) -> dict[str, Any] | None:
+def _training(data: ReportInput) -> dict[str, Any] | None:
     if data.curves is None:
         return None
-    columns = {name: list(values) for name, values in data.curves.columns.items()}
-    return {"epochs": list(data.curves.epochs), "columns": columns}
+    return {"epochs": list(data.curves.epochs), "columns": dict(data.curves.columns)}
 
 
-def _clean(value: Any) -> Any:
-    """The same with NaN and infinity, which JSON has not, as None."""
-    if isinstance(value, dict):
-        return {key: _clean(v) for key, v in value.items()}
+def _plain(value: Any) -> Any:
+    """The same in JSON's types; a NaN or an infinity is None."""
+    if isinstance(value, np.ndarray | np.generic):
+        value = value.tolist()
+    if isinstance(value, Mapping):
+        return {str(k): _plain(v) for k, v in value.items()}
     if isinstance(value, list | tuple):
-        return [_clean(v) for v in value]
+        return [_plain(v) for v in value]
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value

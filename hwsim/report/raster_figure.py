@@ -90,9 +90,7 @@ def _draw_panel(axes: "Axes", panel: Panel, height: float, n_name: int, *, last:
     if len(points):
         codes = np.tile([Path.MOVETO, Path.LINETO], len(steps)).astype(np.uint8)
         path = Path(points, codes)
-        axes.add_patch(
-            PathPatch(path, fill=False, edgecolor=colour("ink"), lw=1.3, clip_on=False)
-        )
+        axes.add_patch(PathPatch(path, fill=False, edgecolor=colour("ink"), lw=1.3, clip_on=False))
     write(axes, -0.5, -0.5 - 4 * n / height, panel.title(n_name), va="bottom", fontsize=FONT)
     if last:
         axes.set_xlabel("time step", color=colour("muted"), fontsize=FONT - 1)

@@ -1,0 +1,164 @@
+"""The first sections: headline cards, energy, comparison, accuracy, time."""
+
+import functools
+
+from hwsim.energy import Band, Term
+from hwsim.report import bars, units, words
+from hwsim.report.data import ReportInput
+from hwsim.report.markup import Column, Html, bullets, element, join, paragraph, section, table
+from hwsim.report.plain import comparison
+from hwsim.report.svg import figure
+
+
+def cards(data: ReportInput) -> Html:
+    """The five numbers people ask for first."""
+    a, bill = data.accuracy("on chip"), data.bill
+    energy = bill.energy_band if data.energy_known else None
+    delay = bill.latency_band if data.latency_known else None
+    unknown = f"{len(bill.unknown)} costs not known" if bill.unknown else "every cost known"
+    tiles = f"of {units.number(data.chip.limits.cores)}, on {data.counts.n_tiles} tiles"
+    return element(
+        "dl",
+        _card("Accuracy on chip", units.percent(a.value) if a else units.UNKNOWN, _tested(data)),
+        _card("Energy per inference", _median(energy, "J"), _spread(energy, "J")),
+        _card("Latency", _median(delay, "s"), _spread(delay, "s")),
+        _card("Power while running", units.si(words.power(data), "W"), unknown),
+        _card("Cores", units.number(data.counts.n_cores), tiles),
+        class_="cards",
+    )
+
+
+def _card(title: str, value: str, below: str) -> Html:
+    parts = element("dd", words.glued(value), class_="value"), element("dd", below)
+    return element("div", element("dt", title), *parts)
+
+
+def _tested(data: ReportInput) -> str:
+    a = data.accuracy("on chip")
+    return f"{words.interval(a)}, n = {units.number(a.n_total)}" if a else "not tested"
+
+
+def _median(band: Band | None, unit: str) -> str:
+    return units.UNKNOWN if band is None else units.si(band.median, unit)
+
+
+def _spread(band: Band | None, unit: str) -> str:
+    if band is None:
+        return "no price is known"
+    return f"[{words.glued(units.si(band.p10, unit))}, {words.glued(units.si(band.p90, unit))}]"
+
+
+def energy(data: ReportInput) -> Html:
+    """Joules by component."""
+    rows = bars.energy_bars(data)
+    said = "; ".join(f"{bar.label} {bar.text}" for bar in rows)
+    caption = (
+        "Median per inference and share of the known total; whiskers are p10 and p90. Blue is paid "
+        "per event, orange for as long as the chip is on. “+ ?”: a part is not known."
+    )
+    drawing = figure(
+        "energy",
+        lambda width: bars.draw_bars(rows, width, "J"),
+        title="Energy by component.",
+        alt=f"Bars of energy by component: {said}",
+        caption=caption,
+    )
+    return section("energy", "Where each joule goes", drawing, _unknown_list(data))
+
+
+def _unknown_list(data: ReportInput) -> Html:
+    if not data.bill.unknown:
+        return paragraph("Every cost of this bill is known.")
+    head = element("h3", "Not known, and in no sum")
+    return join([head, bullets(data.bill.unknown)])
+
+
+def compared(data: ReportInput) -> Html:
+    """The chip's bill beside the field's shortcut."""
+    own = data.bill.energy_j if data.energy_known else None
+    sops = sum(row.sops for row in data.layers)
+    first = (
+        f"This network on {data.chip.title}",
+        f"{units.number(sops)} SOPs",
+        "whole bill",
+        element("strong", words.energy(data)),
+        "1" if own else units.UNKNOWN,
+    )
+    rows = [first, *(_shortcut_row(name, term, own) for name, term in comparison(data).items())]
+    columns = (
+        Column("Counted as"),
+        Column("Operations", numeric=True),
+        Column("Price of one", numeric=True),
+        Column("Energy per inference", numeric=True),
+        Column("Of the chip's bill", numeric=True),
+    )
+    caveat = (
+        "The shortcut counts arithmetic only: no memory access, no membranes, no routing, no "
+        "static power. Beside the whole bill it says how small a part arithmetic is, not which "
+        "network is better. The ANN has the same layers and runs once, without time steps."
+    )
+    shown = table("The chip's bill, and the field's shortcut", columns, rows)
+    return section("comparison", "Against the ANN and the shortcut", shown, paragraph(caveat))
+
+
+LABELS = {
+    "snn_fp32": "The same spikes by the shortcut, additions fp32",
+    "ann_fp32": "ANN of the same shape, MACs fp32",
+    "ann_int8": "ANN of the same shape, MACs int8",
+}
+
+
+def _shortcut_row(name: str, term: Term, own: float | None) -> tuple[str, ...]:
+    r = term.price.rel_uncertainty
+    value = units.si(term.value, "J")
+    if term.value and r is not None:
+        value = units.band(term.value, term.value / (1 + r), term.value * (1 + r), "J")
+    kind = "SOPs" if name.startswith("snn") else "MACs"
+    price = f"{units.si(term.price.value, 'J')} ({term.price.kind})"
+    ratio = units.percent(term.value / own) if own and term.value is not None else units.UNKNOWN
+    amount = f"{units.number(term.amount)} {kind}"
+    return LABELS.get(name, term.what), amount, price, words.glued(value), ratio
+
+
+def accuracy(data: ReportInput) -> Html:
+    """Float, quantised, on chip."""
+    if not data.accuracies:
+        text = "No accuracy was given for this run."
+        return section("accuracy", "Accuracy along the road", paragraph(text))
+    rows = bars.accuracy_bars(data)
+    line = "" if data.chance is None else f"chance {units.percent(data.chance)}"
+    draw = functools.partial(bars.draw_bars, rows, top=1.0, line=data.chance, line_text=line)
+    spans = "; ".join(
+        f"{a.stage}: {a.n_correct} of {a.n_total}, {words.interval(a)}" for a in data.accuracies
+    )
+    drawing = figure(
+        "accuracy",
+        lambda width: draw(width, "%"),
+        title="Right answers.",
+        alt=f"Bars of accuracy: {spans}; {line}",
+        caption=f"Whiskers are Wilson's 95 % intervals ({spans}).",
+    )
+    return section("accuracy", "Accuracy along the road", drawing)
+
+
+def time(data: ReportInput) -> Html:
+    """What a time step waits for."""
+    rows = bars.time_bars(data)
+    said = "; ".join(f"{bar.label} {bar.text}" for bar in rows)
+    step = data.bill.latency_s / data.steps if data.latency_known and data.steps else None
+    presented = data.steps * data.plan.network.dt_s
+    note = (
+        f"A step lasts as long as its slowest core and its longest route, then all cores meet at "
+        f"a barrier: {words.glued(units.si(step, 's'))} on average, {units.number(data.steps)} "
+        f"steps per inference ({data.plan.latency_steps} of them because each projection takes a "
+        f"step). Input arriving in real time would take {words.glued(units.si(presented, 's'))} "
+        "instead, and whatever is paid by the second would be paid that long."
+    )
+    drawing = figure(
+        "time",
+        lambda width: bars.draw_bars(rows, width, "s"),
+        title="A mean time step.",
+        alt=f"Bars of time per step: {said}",
+        caption=note,
+    )
+    return section("time", "Time per step", drawing)

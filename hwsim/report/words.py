@@ -1,0 +1,109 @@
+"""The verdict of a report in sentences, each said only if its numbers are known."""
+
+from hwsim.energy import shortcut
+from hwsim.report import units
+from hwsim.report.data import Accuracy, ReportInput
+
+NBSP = "\u00a0"
+
+
+def verdict(data: ReportInput) -> str:
+    """One paragraph: how well it answers, what that costs, what is left out."""
+    sentences = [_accuracy(data), _cost(data), _share(data), _size(data), _shortcut(data)]
+    return " ".join(s for s in (*sentences, _unknown(data)) if s)
+
+
+def glued(text: str) -> str:
+    """The text with a space that never breaks between number and unit."""
+    return text.replace(" ", NBSP)
+
+
+def interval(accuracy: Accuracy) -> str:
+    """Wilson's interval in percent, e.g. `[91.4, 94.6] %`."""
+    low, high = accuracy.interval()
+    return glued(f"[{100 * low:.1f}, {100 * high:.1f}] %")
+
+
+def energy(data: ReportInput) -> str:
+    """Joules of an inference, median [p10, p90]."""
+    if not data.energy_known:
+        return units.UNKNOWN
+    b = data.bill.energy_band
+    return glued(units.band(b.median, b.p10, b.p90, "J"))
+
+
+def latency(data: ReportInput) -> str:
+    """Seconds of an inference, median [p10, p90]."""
+    if not data.latency_known:
+        return units.UNKNOWN
+    b = data.bill.latency_band
+    return glued(units.band(b.median, b.p10, b.p90, "s"))
+
+
+def power(data: ReportInput) -> float | None:
+    """Watts while the chip runs; None if joules or seconds are not known."""
+    return data.bill.power_w if data.energy_known and data.latency_known else None
+
+
+def _accuracy(data: ReportInput) -> str:
+    chip, before = data.accuracy("on chip"), data.accuracy("float")
+    if chip is None:
+        return f"{data.chip.title} was simulated, but no accuracy on it was given."
+    out = (
+        f"On {data.chip.title} the network answers {glued(units.percent(chip.value))} of "
+        f"{units.number(chip.n_total)} samples correctly (95{NBSP}% interval {interval(chip)})"
+    )
+    if before is None:
+        return out + "."
+    points = 100 * (chip.value - before.value)
+    if abs(points) < 0.05:
+        return out + ", as it does in floating point."
+    side = "above" if points > 0 else "below"
+    return out + f", {abs(points):.1f} percentage points {side} floating point."
+
+
+def _cost(data: ReportInput) -> str:
+    steps = units.number(data.steps)
+    return (
+        f"One inference takes {steps} time steps, {latency(data)} and {energy(data)} "
+        "(median [p10, p90])."
+    )
+
+
+def _share(data: ReportInput) -> str:
+    known = {n: j for n, j in data.bill.component_j().items() if j}
+    if not known:
+        return ""
+    name, joules = max(known.items(), key=lambda item: item[1])
+    share = joules / sum(known.values())
+    return f"Most of the known energy, {glued(units.percent(share, digits=0))}, is {name}."
+
+
+def _size(data: ReportInput) -> str:
+    used, there = data.counts.n_cores, data.chip.limits.cores
+    return f"It occupies {units.number(used)} of {units.number(there)} cores."
+
+
+def _shortcut(data: ReportInput) -> str:
+    sops = sum(row.sops for row in data.layers)
+    value = shortcut(sops, 0, data.prices)["snn_fp32"].value
+    if not value or not data.energy_known:
+        return ""
+    times = data.bill.energy_j / value
+    return (
+        f"The arithmetic-only shortcut would have said {glued(units.si(value, 'J'))}, "
+        f"{units.number(times, digits=2)} times less."
+        if times >= 1
+        else f"The arithmetic-only shortcut would have said {glued(units.si(value, 'J'))}."
+    )
+
+
+def _unknown(data: ReportInput) -> str:
+    n = len(data.bill.unknown)
+    if n == 0:
+        return ""
+    return (
+        "One cost is not known and is in no sum."
+        if n == 1
+        else f"{n} costs are not known and are in no sum."
+    )
