@@ -46,19 +46,40 @@ class _Triangle(torch.autograd.Function):
         return grads[0] * height * (1 - x.abs() / half_width).clamp(min=0), None, None
 
 
+class _Sigmoid(torch.autograd.Function):
+    """Gradient of a sigmoid; snnTorch's is NaN where exp(-slope x) overflows."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, slope: float) -> Tensor:
+        ctx.save_for_backward(x)
+        ctx.slope = slope
+        return (x > 0).to(x.dtype)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None]:
+        (x,) = ctx.saved_tensors
+        y = torch.sigmoid(ctx.slope * x)
+        return grads[0] * ctx.slope * y * (1 - y), None
+
+
+def _in_kind(spike: Spike) -> Spike:
+    """The same, in the dtype of x: snnTorch's spikes are float32 always."""
+    return lambda x: spike(x).to(x.dtype)
+
+
 def atan(alpha: float = 2.0) -> Spike:
     """Gradient (alpha / 2) / (1 + (pi alpha x / 2)^2), snnTorch's."""
-    return snntorch_surrogate.atan(alpha=alpha)
+    return _in_kind(snntorch_surrogate.atan(alpha=alpha))
 
 
 def fast_sigmoid(slope: float = 25.0) -> Spike:
     """Gradient 1 / (1 + slope |x|)^2, snnTorch's."""
-    return snntorch_surrogate.fast_sigmoid(slope=slope)
+    return _in_kind(snntorch_surrogate.fast_sigmoid(slope=slope))
 
 
 def sigmoid(slope: float = 4.0) -> Spike:
-    """Gradient slope sigma(slope x) (1 - sigma(slope x)), snnTorch's."""
-    return snntorch_surrogate.sigmoid(slope=slope)
+    """Gradient slope sigma(slope x) (1 - sigma(slope x))."""
+    return lambda x: _Sigmoid.apply(x, slope)
 
 
 def box(half_width: float = 0.5, height: float = 1.0) -> Spike:
