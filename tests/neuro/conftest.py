@@ -1,0 +1,18 @@
+"""Shared by the training tests: one thread, exact CPU arithmetic, repeatable draws."""
+
+import os
+
+import pytest
+from hypothesis import settings
+
+settings.register_profile("laws", deadline=None)  # first calls compile
+settings.load_profile("laws")
+os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")  # the CPU is what these laws are about
+
+
+@pytest.fixture(autouse=True)
+def _one_thread():
+    import torch
+
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
