@@ -121,6 +121,55 @@ def deliver_conv2d(
         n_sops[b] += sops
 
 
+@njit()
+def _fold_current(u, keep_u, a):
+    """`u <- trunc0(u keep) + (a << 6)`, folded back once into 24 bits."""
+    for n in range(u.shape[0]):
+        u_n = np.trunc(u[n] * keep_u[n]) + a[n] * 64.0
+        u_n = u_n - (2.0 * U_HALF if u_n > U_HALF else 0.0)
+        u[n] = u_n + (2.0 * U_HALF if u_n <= -U_HALF else 0.0)
+
+
+@njit()
+def _saturate_potential(v, keep_v, u, bias):
+    """`v <- clip(trunc0(v keep) + u + bias)`."""
+    for n in range(v.shape[0]):
+        v_n = np.trunc(v[n] * keep_v[n]) + u[n] + bias[n]
+        v_n = v_n if v_n < V_MAX else float(V_MAX)
+        v[n] = v_n if v_n > -V_MAX else -float(V_MAX)
+
+
+@njit()
+def _fire_to_zero(v, v_th, spikes):
+    for n in range(v.shape[0]):
+        fired = v[n] > v_th[n]
+        spikes[n] = fired
+        v[n] = 0.0 if fired else v[n]
+
+
+@njit()
+def _fire_and_subtract(v, v_th, spikes):
+    for n in range(v.shape[0]):
+        fired = v[n] > v_th[n]
+        spikes[n] = fired
+        v[n] = v[n] - (v_th[n] if fired else 0.0)
+
+
+@njit()
+def _fire_only(v, v_th, spikes):
+    for n in range(v.shape[0]):
+        spikes[n] = v[n] > v_th[n]
+
+
+@njit()
+def _count_idle(a, u, v, bias):
+    """Neurons whose state cannot change: no input, no state, no bias."""
+    n_idle = 0
+    for n in range(u.shape[0]):
+        n_idle += (a[n] == 0) & (u[n] == 0.0) & (v[n] == 0.0) & (bias[n] == 0.0)
+    return n_idle
+
+
 @njit(parallel=True)
 def step_fixed(
     a, keep_u, keep_v, v_th, bias, reset, fires, start, bounds, t0, t1, u, v, spikes, n_active,
@@ -128,48 +177,77 @@ def step_fixed(
 ):  # fmt: skip
     """Advance integer neurons [Lava `fixed_pt`; `FixedNeuron`].
 
-    keep_u, keep_v (neurons,): 4095 - du and 4096 - dv. v_th: shifted threshold. reset: 0 zero,
-    1 subtract, 2 none. fires: False for a read-out. The state is cleared before the update of
-    step `start`, and nothing fires before it: a bias would, and through a delay be heard later.
-    n_active (samples, steps, parts): updates that could change a state, by the
-    parts `bounds` cuts the population into. u_out, v_out (samples, steps or 0, neurons): probes.
+    The integers live in float64, which holds them exactly: a 24-bit state times a 12-bit factor
+    has 36 bits, and 2^-12 moves the point only. So the loops run in vector registers.
+
+    keep_u, keep_v (neurons,): (4095 - du) / 4096 and (4096 - dv) / 4096. v_th: shifted
+    threshold. reset: 0 zero, 1 subtract, 2 none. fires: False for a read-out. The state is
+    cleared before the update of step `start`, and nothing fires before it: a bias would, and
+    through a delay be heard later. n_active (samples, steps, parts): updates that could change a
+    state, by the parts `bounds` cuts the population into. u_out, v_out (samples, steps or 0,
+    neurons): probes.
     """
     probe_u, probe_v = u_out.shape[1] > 0, v_out.shape[1] > 0
     for b in prange(a.shape[0]):
         for t in range(t0, t1):
             if t == start:
-                u[b, :] = 0
-                v[b, :] = 0
+                u[b, :] = 0.0
+                v[b, :] = 0.0
             for part in range(bounds.shape[0] - 1):
-                busy = 0
-                for n in range(bounds[part], bounds[part + 1]):
-                    arrived = np.int64(a[b, t, n])
-                    u_n = np.int64(u[b, n])
-                    v_n = np.int64(v[b, n])
-                    busy += (arrived | u_n | v_n | bias[n]) != 0
-                    kept = u_n * keep_u[n]
-                    u_n = ((kept + ((kept >> 63) & 4095)) >> 12) + (arrived << 6)
-                    if u_n > U_HALF:
-                        u_n -= 2 * U_HALF
-                    if u_n <= -U_HALF:
-                        u_n += 2 * U_HALF
-                    kept = v_n * keep_v[n]
-                    v_n = ((kept + ((kept >> 63) & 4095)) >> 12) + u_n + bias[n]
-                    v_n = min(max(v_n, -V_MAX), V_MAX)
-                    fired = fires and t >= start and v_n > v_th[n]
-                    if fired:
-                        if reset == 0:
-                            v_n = 0
-                        elif reset == 1:
-                            v_n -= v_th[n]
-                    spikes[b, t, n] = fired
-                    u[b, n] = u_n
-                    v[b, n] = v_n
-                    if probe_u:
-                        u_out[b, t, n] = u_n
-                    if probe_v:
-                        v_out[b, t, n] = v_n
-                n_active[b, t, part] = busy
+                i, j = bounds[part], bounds[part + 1]
+                n_active[b, t, part] = (
+                    j - i - _count_idle(a[b, t, i:j], u[b, i:j], v[b, i:j], bias[i:j])
+                )
+            _fold_current(u[b], keep_u, a[b, t])
+            _saturate_potential(v[b], keep_v, u[b], bias)
+            if fires and t >= start:
+                if reset == 0:
+                    _fire_to_zero(v[b], v_th, spikes[b, t])
+                elif reset == 1:
+                    _fire_and_subtract(v[b], v_th, spikes[b, t])
+                else:
+                    _fire_only(v[b], v_th, spikes[b, t])
+            if probe_u:
+                for n in range(u.shape[1]):
+                    u_out[b, t, n] = np.int64(u[b, n])
+            if probe_v:
+                for n in range(v.shape[1]):
+                    v_out[b, t, n] = np.int64(v[b, n])
+
+
+@njit(parallel=True)
+def count_events(spikes, part_of, packets, hops_ew, hops_ns, route, out, longest):
+    """What the fired neurons of a population send, in one pass over their spikes.
+
+    part_of, packets, hops_ew, hops_ns, route (neurons,): the neuron's part, what one spike of it
+    sends, and an ordered code of its longest route. out (samples, steps, parts, 4): grows by
+    fired, packets, hops east-west, north-south. longest (samples, steps): largest code used.
+    """
+    for b in prange(spikes.shape[0]):
+        for t in range(spikes.shape[1]):
+            for n in range(spikes.shape[2]):
+                if spikes[b, t, n] != 0:
+                    part = part_of[n]
+                    out[b, t, part, 0] += 1
+                    out[b, t, part, 1] += packets[n]
+                    out[b, t, part, 2] += hops_ew[n]
+                    out[b, t, part, 3] += hops_ns[n]
+                    if route[n] > longest[b, t]:
+                        longest[b, t] = route[n]
+
+
+@njit(parallel=True)
+def count_sops(spikes, fan_out, sops):
+    """Synapses read in step t + 1 for the spikes of step t: sops (samples, steps, parts) grows.
+
+    fan_out (neurons, parts): synapses of a neuron on each part of the target.
+    """
+    for b in prange(spikes.shape[0]):
+        for t in range(spikes.shape[1] - 1):
+            for n in range(spikes.shape[2]):
+                if spikes[b, t, n] != 0:
+                    for part in range(fan_out.shape[1]):
+                        sops[b, t + 1, part] += fan_out[n, part]
 
 
 @njit(parallel=True)

@@ -235,7 +235,7 @@ class _Engine:
         """Arrays of a population before its first step."""
         n, steps = len(self.block), self.window
         fixed = self.net.is_integer
-        kind = np.int32 if fixed else np.float64
+        kind = np.int64 if fixed else np.float64
         parts = len(self.plan.parts_of(pop.name)) if self.plan else 1
         is_readout = pop.name == self.net.output and getattr(pop.neuron, "emits", "") == "nothing"
 
@@ -245,8 +245,8 @@ class _Engine:
         emits = self._input_dtype() if pop.neuron is None else np.uint8 if fixed else np.float64
         state = _State(
             a=np.zeros((n, steps if pop.neuron else 0, pop.size), dtype=self._sum_dtype(pop)),
-            u=np.zeros((n, pop.size), dtype=kind),
-            v=np.zeros((n, pop.size), dtype=kind),
+            u=np.zeros((n, pop.size)),
+            v=np.zeros((n, pop.size)),
             fired=np.zeros((n, pop.size), dtype=np.bool_),
             rest=np.zeros((n, pop.size), dtype=np.int64),
             spikes=np.zeros((n, steps, pop.size), dtype=emits),
@@ -392,13 +392,14 @@ class _Engine:
         self, pop: Population, neuron: FixedNeuron, state: _State, t0: int, t1: int
     ) -> None:
         def per_neuron(values: AnyArray) -> AnyArray:
-            return np.ascontiguousarray(np.broadcast_to(values, pop.shape).reshape(-1))
+            flat = np.broadcast_to(values, pop.shape).reshape(-1)
+            return np.ascontiguousarray(flat, dtype=np.float64)
 
         bounds = self.plan.bounds(pop.name) if self.plan else np.array([0, pop.size])
         kernels.step_fixed(
             state.a,
-            per_neuron(4095 - neuron.du),
-            per_neuron(4096 - neuron.dv),
+            per_neuron((4095 - neuron.du) / 4096),
+            per_neuron((4096 - neuron.dv) / 4096),
             per_neuron(neuron.v_th << 6),
             per_neuron(neuron.bias),
             RESET_CODE[neuron.reset],

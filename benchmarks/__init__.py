@@ -1,0 +1,1 @@
+"""Ours against named peers: same work, same run, ratios."""
