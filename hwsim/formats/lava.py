@@ -150,7 +150,7 @@ def _population(
 ) -> Record:
     neuron = population.neuron
     assert isinstance(neuron, FixedNeuron)
-    if neuron.reset != "zero":
+    if neuron.reset != "zero" and neuron.emits != "nothing":  # a read-out never fires
         raise ValueError(
             f"population {population.name!r} resets by {neuron.reset!r}, Lava's LIF only to zero"
         )
