@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from hwsim import kernels
+from hwsim._accelerate import threads
 from hwsim.arrays import AnyArray, IntArray
 from hwsim.counts import Counts
 from hwsim.mapping.plan import Plan
@@ -86,7 +87,8 @@ def simulate(
     late = what.latency_steps if isinstance(what, Plan) else 0
     runs = []
     for block in _blocks(net, samples, samples.shape[1] + late):
-        runs.append(_Engine(what, block, record, probe).run())
+        with threads(len(block)):
+            runs.append(_Engine(what, block, record, probe).run())
         if on_samples:
             on_samples(len(block))
     return _joined(runs)
