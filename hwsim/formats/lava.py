@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from hwsim.arrays import AnyArray, IntArray
+from hwsim.mapping.plan import Plan
 from hwsim.mapping.retime import retime
 from hwsim.network import Network, Population, Projection
 from hwsim.neuron import FixedNeuron
@@ -75,43 +77,62 @@ class LavaVerdict:
         return sum(layer.n_different + (layer.n_different_v or 0) for layer in self.layers)
 
 
-def export_lava(net: Network, samples: AnyArray, run: Run, folder: Path) -> None:
+def export_lava(what: Network | Plan, samples: AnyArray, run: Run, folder: Path) -> None:
     """Write a folder that Lava can run: `uv run --script run_lava.py` in it.
 
+    Lava is given the chip's delays. Each population is compared in its own `n_steps` steps, which
+    begin when its state is cleared; a read-out also by its potential after the last of them.
+
     Args:
-        net: in a chip's integers; as it was trained or retimed by a plan, both give the same.
+        what: a network in a chip's integers, or a plan of one.
         samples: input spikes, (samples, steps, *input shape).
         run: the simulation of these samples, recorded with `record=("spikes",)`.
         folder: is made if it does not exist.
 
     Raises:
-        ValueError: if Lava has no process for a part of the network.
+        ValueError: if Lava has no process for a part of the network, or `run` is of other samples.
     """
+    net, shift = (what.network, what.shift) if isinstance(what, Plan) else retime(what)
     if not net.is_integer:
         raise ValueError("the network is real, Lava's fixed point is integer: quantise it first")
     inputs = check_samples(net, samples)
-    retimed, shift = retime(net)
-    arrays, populations, projections = _parts(retimed, shift, inputs.shape[1])
+    if run.output.shape[0] != len(inputs) or run.n_steps != inputs.shape[1]:
+        raise ValueError(
+            f"the run is of {len(run.output)} samples of {run.n_steps} steps, the samples are "
+            f"{len(inputs)} of {inputs.shape[1]}: simulate these samples"
+        )
+    arrays, populations, projections = _parts(net, shift, inputs.shape[1])
     description = {
         "n_steps": inputs.shape[1],
         "window": inputs.shape[1] + max(shift.values()),
-        "input_shape": list(retimed.inputs[0].shape),
+        "input_shape": list(net.inputs[0].shape),
         "populations": populations,
         "projections": projections,
     }
-    expected: dict[str, AnyArray] = {}
-    for name in (population["name"] for population in populations):
-        if name not in run.spikes:
-            raise ValueError(f'{name!r} was not recorded: simulate with `record=("spikes",)`')
-        expected[f"spikes/{name}"] = run.aligned(str(name)) != 0
-    if _is_readout(net[net.output]):
-        expected[f"v/{net.output}"] = run.output
+    expected = _expected(net, run)
     folder.mkdir(parents=True, exist_ok=True)
     _save(folder / "network.npz", arrays | {"description": np.array(json.dumps(description))})
     _save(folder / "inputs.npz", {"inputs": inputs})
     _save(folder / "expected.npz", expected)
     script = resources.files("hwsim.formats").joinpath(SCRIPT)
     (folder / SCRIPT).write_bytes(script.read_bytes())
+
+
+def _expected(net: Network, run: Run) -> dict[str, AnyArray]:
+    """What Lava should answer, by the names in expected.npz; see run_lava.py."""
+    expected: dict[str, AnyArray] = {}
+    for population in net.populations:
+        name = population.name
+        if population.neuron is None:
+            continue
+        if name not in run.spikes:
+            raise ValueError(f'{name!r} was not recorded: simulate with `record=("spikes",)`')
+        expected[f"spikes/{name}"] = run.aligned(name) != 0
+        if _is_readout(population) and name == net.output:
+            expected[f"v/{name}"] = run.output
+        elif _is_readout(population) and name in run.v:
+            expected[f"v/{name}"] = run.aligned(name, "v")[:, -1]
+    return expected
 
 
 def _save(path: Path, arrays: dict[str, AnyArray]) -> None:
@@ -319,17 +340,38 @@ def verify_lava(
     command = [uv, "run", "--quiet", "--python", str(find_python310()), "--script"]
     command += [str(folder / SCRIPT)]
     command += [] if n_samples is None else ["--samples", str(n_samples)]
-    try:
-        done = subprocess.run(
-            command, capture_output=True, text=True, timeout=timeout_s, check=False
-        )
-    except subprocess.TimeoutExpired:
-        raise ValueError(f"Lava took more than {timeout_s:g} s: verify fewer samples") from None
-    reports = [line for line in done.stdout.splitlines() if line.startswith("{")]
-    if done.returncode != 0 or not reports:
-        said = (done.stderr.strip() or done.stdout.strip()).splitlines()
+    code, out, err = _run(command, timeout_s)
+    reports = [line for line in out.splitlines() if line.startswith("{")]
+    if code != 0 or not reports:
+        said = (err.strip() or out.strip()).splitlines()
         raise ValueError(f"Lava failed on {folder}: {said[-1] if said else 'no output'}")
     return _verdict(json.loads(reports[-1]))
+
+
+def _run(command: list[str], timeout_s: float) -> tuple[int, str, str]:
+    """Exit code, output and errors of a command, ended with all its children if it takes long.
+
+    Lava runs every process of its network in one of the operating system.
+    """
+    env = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "PYTHONHOME")}
+    with subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=env,  # modules of this Python are not for that one
+        start_new_session=True,
+    ) as child:
+        try:
+            out, err = child.communicate(timeout=timeout_s)
+        except BaseException as error:
+            os.killpg(child.pid, signal.SIGKILL)
+            if isinstance(error, subprocess.TimeoutExpired):
+                raise ValueError(
+                    f"Lava took more than {timeout_s:g} s: verify fewer samples"
+                ) from None
+            raise
+    return child.returncode, out, err
 
 
 def _verdict(report: dict[str, Any]) -> LavaVerdict:
