@@ -22,6 +22,7 @@ from hwsim.tally import tally
 
 INT32_SAFE = 2**31 - 1
 CONV_WRAP = 1 << 24
+SAMPLE_MAX = 2**31
 RESET_CODE = {"zero": 0, "subtract": 1, "none": 2}
 EMIT_CODE = {"nothing": 0, "spikes": 1, "graded": 2}
 BLOCK_BYTES = 256 * 2**20
@@ -107,11 +108,15 @@ def check_samples(net: Network, samples: AnyArray) -> AnyArray:
         )
     if 0 in samples.shape:
         raise ValueError(f"samples have shape {samples.shape}: there is nothing to run")
+    if samples.dtype.kind not in "buif":
+        raise ValueError(f"samples are of type {samples.dtype}, must be real numbers")
     if samples.dtype.kind == "f":
         if not np.isfinite(samples).all():
             raise ValueError("samples hold NaN or infinite values")
-        if net.is_integer and (samples % 1).any():
-            raise ValueError("an integer network takes whole numbers: bin the input to counts")
+        if net.is_integer and ((samples % 1).any() or np.abs(samples).max() >= SAMPLE_MAX):
+            raise ValueError(
+                "an integer network takes whole numbers below 2^31: bin the input to counts"
+            )
     flat = samples.reshape(*samples.shape[:2], size_of(shape))
     return flat if not net.is_integer else flat.astype(np.int64, copy=False)
 
@@ -279,7 +284,7 @@ class _Engine:
         """No sum of a step over this projection exceeds this."""
         assert p.word is not None
         payload = 1
-        if p.word.message_bits:
+        if p.word.message_bits and self.net[p.source].neuron is None:  # neurons emit 0 or 1
             payload = max(1, int(np.abs(self.states[p.source].spikes).max(initial=1)))
         fan_in = p.synapses.fan_in(self.net[p.source].shape)
         largest = max(1, int(np.abs(p.synapses.weight).max(initial=1)))
@@ -361,7 +366,8 @@ class _Engine:
         if isinstance(p.synapses, Dense):
             rows = np.ascontiguousarray(weight.T, dtype=narrow)
             if p.delay.ndim:
-                delay = np.ascontiguousarray(p.delay.T, dtype=np.int16)
+                beyond = np.minimum(p.delay.T, self.window)  # past the end is past the end
+                delay = np.ascontiguousarray(beyond, dtype=np.int32)
                 kernels.deliver_delayed(spikes, rows, delay, t0, t1, a, self.sops)
             else:
                 kernels.deliver_dense(spikes, rows, int(p.delay), t0, t1, a, self.sops)
