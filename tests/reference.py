@@ -173,3 +173,50 @@ def _arrival(p: GoldenProjection, history: Sequence[np.ndarray], shape: tuple[in
 
 def _size(p: GoldenPopulation) -> int:
     return int(np.prod(p.shape))
+
+
+def unrolled(conv, source: tuple[int, ...], target: tuple[int, ...]) -> np.ndarray:
+    """The matrix (target neurons, source neurons) of a convolution, tap by tap."""
+    matrix = np.zeros((*target, *source), dtype=conv.weight.dtype)
+    n_out, n_in, k_h, k_w = conv.weight.shape
+    for o, y, x in np.ndindex(*target):
+        for i, ky, kx in np.ndindex(n_in, k_h, k_w):
+            row = y * conv.stride[0] - conv.padding[0] + ky * conv.dilation[0]
+            column = x * conv.stride[1] - conv.padding[1] + kx * conv.dilation[1]
+            if 0 <= row < source[1] and 0 <= column < source[2]:
+                channel = o // (n_out // conv.groups) * n_in + i
+                matrix[o, y, x, channel, row, column] = conv.weight[o, i, ky, kx]
+    return matrix.reshape(int(np.prod(target)), int(np.prod(source)))
+
+
+def simulate_real_reference(neuron, a: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """`u`, `v` and what is emitted by real neurons that receive `a` (steps, neurons)."""
+    n_steps, n = a.shape
+    u = np.zeros(n)
+    v = np.broadcast_to(neuron.v_init, n).astype(float)
+    fired, rest = np.zeros(n, dtype=bool), np.zeros(n, dtype=int)
+    records = []
+    last = np.zeros(n)
+    for t in range(n_steps):
+        v_th = neuron.v_th[t] if neuron.v_th.ndim == 2 else neuron.v_th
+        v_th = np.broadcast_to(v_th, n)
+        u = neuron.decay_u * u + a[t]
+        if neuron.reset_late and neuron.reset == "zero":
+            v = np.where(fired, 0.0, v)
+        v = neuron.decay_v * v + u + neuron.bias
+        if neuron.reset_late and neuron.reset == "subtract":
+            v = np.where(fired, v - last, v)
+        v = np.where(rest > 0, 0.0, v)
+        rest = np.maximum(rest - 1, 0)
+        fired = (v >= v_th) if neuron.fires == "reached" else (v > v_th)
+        if neuron.emits == "nothing":
+            fired = np.zeros(n, dtype=bool)
+        emitted = np.where(fired, v if neuron.emits == "graded" else 1.0, 0.0)
+        rest = np.where(fired, neuron.refractory, rest)
+        if not neuron.reset_late and neuron.reset == "zero":
+            v = np.where(fired, 0.0, v)
+        if not neuron.reset_late and neuron.reset == "subtract":
+            v = np.where(fired, v - v_th, v)
+        last = v_th
+        records.append((u, v, emitted))
+    return tuple(np.stack(x) for x in zip(*records, strict=True))
