@@ -6,8 +6,6 @@
 
 from __future__ import annotations
 
-import zipfile
-import zlib
 from functools import lru_cache, partial
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -15,6 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from .archive import UNREADABLE
 from .cache import sha256_of
 from .interface import Dataset, missing
 from .splits import check_split, fit_or_hold
@@ -46,7 +45,7 @@ def load_braille(split: str, root: Path) -> Dataset:
         labels=labels[keys],
         keys=keys,
         read=partial(_sample, path, f"x_{part}"),
-        fingerprint=sha256_of(path),
+        fingerprint=sha256_of(path, Path(__file__)),
     )
 
 
@@ -61,7 +60,7 @@ def _read_npz(path: Path) -> dict[str, npt.NDArray[Any]]:
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in ("x_train", "y_train", "x_val", "y_val")}
-    except (ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+    except UNREADABLE as error:
         raise ValueError(f"{path}: cannot be read ({error}): get the file again") from None
     for name in ("x_train", "x_val"):
         if arrays[name].shape[1:] != (N_BINS, N_TAXELS):

@@ -7,14 +7,14 @@ import json
 import os
 import tempfile
 import warnings
-import zipfile
-import zlib
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+
+from .archive import UNREADABLE
 
 
 def cache_root() -> Path:
@@ -67,7 +67,7 @@ def _read(path: Path, shape: tuple[int, ...]) -> npt.NDArray[np.uint8] | None:
         # opened here: np.load leaves a file that is no zip open
         with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             frames: npt.NDArray[np.uint8] = archive["frames"]
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error):
+    except UNREADABLE:
         return None
     return frames if frames.shape == shape and frames.dtype == np.uint8 else None
 
@@ -76,9 +76,10 @@ def _write(path: Path, frames: npt.NDArray[np.uint8]) -> None:
     """Write all or nothing: a reader never sees half a file."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".tmp", delete=False) as file:
-            np.savez_compressed(file, frames=frames)
-        Path(file.name).replace(path)
+        with tempfile.TemporaryDirectory(dir=path.parent, prefix=".write-") as folder:
+            whole = Path(folder) / path.name
+            np.savez_compressed(whole, frames=frames)
+            whole.replace(path)
     except OSError as error:
         warnings.warn(
             f"frames are not cached in {path.parent} ({error}): set NEURO_CACHE to a folder "

@@ -73,7 +73,7 @@ _ALL = (
         source="https://www.garrickorchard.com/datasets/n-mnist",
         citation=_ORCHARD,
         how_to_get="run `neuro data fetch nmnist` (1.2 GB)",
-        files=("NMNIST/Train/0", "NMNIST/Test/0"),
+        files=tuple(f"NMNIST/{part}/{digit}" for part in ("Train", "Test") for digit in range(10)),
     ),
     Info(
         name="nmnist-small",

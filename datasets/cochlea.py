@@ -110,19 +110,18 @@ def spikes_of(drive: FloatArray, spec: CochleaSpec) -> npt.NDArray[Any]:
     and there v <- 0. The time of a spike is interpolated within its step.
     """
     decay = np.exp(-spec.dt_s / spec.tau_s)
+    before, after = np.zeros_like(drive), np.zeros_like(drive)
     v = np.zeros(drive.shape[1])
-    parts = []
     for step, a in enumerate(drive):
-        start = v
-        v = decay * start + (1 - decay) * a
-        channel = np.flatnonzero(v >= spec.v_th)
-        events = np.empty(len(channel), EVENT_DTYPE)
-        events["x"], events["y"], events["p"] = channel, 0, True
-        part = (spec.v_th - start[channel]) / (v[channel] - start[channel])
-        events["t"] = (step + part) * (spec.dt_s * 1e6)
-        parts.append(events)
-        v[channel] = 0
-    return sorted_by_time(np.concatenate(parts)) if parts else np.empty(0, EVENT_DTYPE)
+        before[step] = v
+        v = after[step] = decay * v + (1 - decay) * a
+        v = np.where(v < spec.v_th, v, 0)
+    at = np.nonzero(after >= spec.v_th)
+    part = (spec.v_th - before[at]) / (after[at] - before[at])
+    events = np.empty(len(part), EVENT_DTYPE)
+    events["x"], events["y"], events["p"] = at[1], 0, True
+    events["t"] = (at[0] + part) * (spec.dt_s * 1e6)
+    return sorted_by_time(events)
 
 
 def cochlea(sound: npt.NDArray[np.floating[Any]], spec: CochleaSpec) -> npt.NDArray[Any]:

@@ -27,7 +27,7 @@ N_BLOCK = 32  # images simulated together: what fits in the cache of a core
 
 
 def load_digits(split: str, root: Path) -> Dataset:
-    """`digits`: 1,437 training and 360 test samples of 34 x 34 pixels and two polarities."""
+    """`digits`: 1,438 training and 359 test samples of 34 x 34 pixels and two polarities."""
     check_split("digits", split, SPLITS)
     _, labels = digit_images()
     in_test = stratified_part(labels, TEST_FRACTION, salt="digits/test")

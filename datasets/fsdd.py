@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import io
-import os
 import re
 import wave
-import zipfile
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
@@ -15,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from . import cochlea
+from .archive import member, member_names
 from .cache import sha256_of
 from .cochlea import CochleaSpec
 from .interface import Dataset, missing
@@ -41,8 +40,8 @@ def load_fsdd(split: str, root: Path) -> Dataset:
     """
     check_split("fsdd", split, SPLITS)
     path = _find_zip(root)
-    rows = _recordings(path, os.getpid())
-    digit, speaker, index, member = (np.array(column) for column in zip(*rows, strict=True))
+    rows = _recordings(path)
+    digit, speaker, index, name = (np.array(column) for column in zip(*rows, strict=True))
     chosen = np.flatnonzero(_mask(split, speaker, index))
     if not len(chosen):
         raise ValueError(
@@ -59,7 +58,7 @@ def load_fsdd(split: str, root: Path) -> Dataset:
         class_names=tuple(str(label) for label in range(10)),
         duration_s=DURATION_S,
         labels=digit[chosen].astype(np.int64),
-        keys=member[chosen],
+        keys=name[chosen],
         read=partial(_spikes, path),
         fingerprint=sha256_of(path, Path(__file__), Path(cochlea.__file__)),
     )
@@ -100,9 +99,8 @@ def read_wav(raw: bytes, *, source: str) -> npt.NDArray[np.float64]:
     return np.frombuffer(data, "<i2") / 2.0**15
 
 
-def _spikes(path: Path, member: str) -> npt.NDArray[Any]:
-    raw = _archive(path, os.getpid()).read(member)
-    return cochlea.cochlea(read_wav(raw, source=f"{path}:{member}"), SPEC)
+def _spikes(path: Path, name: str) -> npt.NDArray[Any]:
+    return cochlea.cochlea(read_wav(member(path, name), source=f"{path}:{name}"), SPEC)
 
 
 def _find_zip(root: Path) -> Path:
@@ -114,20 +112,12 @@ def _find_zip(root: Path) -> Path:
 
 
 @lru_cache(maxsize=2)
-def _recordings(path: Path, pid: int) -> list[tuple[int, str, int, str]]:
+def _recordings(path: Path) -> list[tuple[int, str, int, str]]:
     """Digit, speaker, index and name of every recording in the zip, in this order."""
     rows = []
-    for member in _archive(path, pid).namelist():
-        if match := RECORDING.fullmatch(member):
-            rows.append((int(match["digit"]), match["speaker"], int(match["index"]), member))
+    for name in member_names(path):
+        if match := RECORDING.fullmatch(name):
+            rows.append((int(match["digit"]), match["speaker"], int(match["index"]), name))
     if not rows:
         raise ValueError(f"{path}: no recordings like 7_theo_0.wav inside: fetch it again")
     return sorted(rows)
-
-
-@lru_cache(maxsize=2)
-def _archive(path: Path, pid: int) -> zipfile.ZipFile:  # pid: a fork opens its own
-    try:
-        return zipfile.ZipFile(path)
-    except zipfile.BadZipFile as error:
-        raise ValueError(f"{path}: not a whole zip ({error}): fetch it again") from None

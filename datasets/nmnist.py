@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import io
 import os
-import zipfile
 from collections.abc import Iterable
-from functools import lru_cache, partial
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from .archive import member
 from .binning import EVENT_DTYPE, sorted_by_time
 from .cache import sha256_of
 from .interface import Dataset, missing
@@ -79,8 +79,9 @@ def load_full(split: str, root: Path) -> Dataset:
     """`nmnist`: 60,000 training and 10,000 test recordings, as tonic unpacks them."""
     check_split("nmnist", split, SPLITS)
     folder = root / "NMNIST" / ("Test" if split == "test" else "Train")
-    if not folder.is_dir():
-        raise missing("nmnist", folder)
+    for digit_folder in (folder / name for name in CLASS_NAMES):
+        if not digit_folder.is_dir():
+            raise missing("nmnist", digit_folder)
     entries = [
         (digit, file)
         for digit in range(10)
@@ -99,17 +100,31 @@ def load_full(split: str, root: Path) -> Dataset:
 
 def _from_zip(name: str, split: str, path: Path) -> Dataset:
     check_split(name, split, SPLITS)
-    listing = _member(path, LISTS["test" if split == "test" else "train"]).decode("ascii")
-    keys, labels = parse_list(listing.splitlines())
+    list_name = LISTS["test" if split == "test" else "train"]
+    listing = member(path, list_name).decode("ascii", errors="replace")
+    keys, labels = parse_list(listing.splitlines(), source=f"{path}:{list_name}")
     if split != "test":
         chosen = fit_or_hold(labels, split, name=name)
         labels, keys = labels[chosen], keys[chosen]
-    return _dataset(name, split, labels, keys, partial(_read_member, path), sha256_of(path))
+    fingerprint = sha256_of(path, Path(__file__))
+    return _dataset(name, split, labels, keys, partial(_read_member, path), fingerprint)
 
 
-def parse_list(lines: Iterable[str]) -> tuple[npt.NDArray[Any], npt.NDArray[np.int64]]:
-    """File names and labels from a list: a header, then `sample<TAB>class` per line."""
+def parse_list(
+    lines: Iterable[str], *, source: str
+) -> tuple[npt.NDArray[Any], npt.NDArray[np.int64]]:
+    """File names and labels from a list: a header, then `sample<TAB>class` per line.
+
+    Raises:
+        ValueError: if a line is not a sample and a digit; it names the `source`.
+    """
     rows = [line.split() for line in lines if line.strip() and not line.startswith("#")]
+    for row in rows:
+        if len(row) != 2 or row[1] not in CLASS_NAMES:
+            raise ValueError(
+                f"{source}: a line has {' '.join(row)!r}, must be a sample and its digit, "
+                "0 to 9: mend the list or fetch the file again"
+            )
     names = np.array([f"{sample}.bs2" for sample, _ in rows])
     return names, np.array([int(label) for _, label in rows], dtype=np.int64)
 
@@ -141,17 +156,4 @@ def _read_file(folder: Path, name: str) -> npt.NDArray[Any]:
 
 
 def _read_member(path: Path, name: str) -> npt.NDArray[Any]:
-    return decode_bs2(_member(path, name), source=f"{path}:{name}")
-
-
-def _member(path: Path, name: str) -> bytes:
-    """Bytes of one file in a zip."""
-    try:
-        return _archive(path, os.getpid()).read(name)
-    except (zipfile.BadZipFile, KeyError) as error:
-        raise ValueError(f"{path}: cannot read {name} ({error}): fetch the file again") from None
-
-
-@lru_cache(maxsize=4)
-def _archive(path: Path, pid: int) -> zipfile.ZipFile:
-    return zipfile.ZipFile(path)
+    return decode_bs2(member(path, name), source=f"{path}:{name}")

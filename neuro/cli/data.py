@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from neuro.cli.console import AsJson, Root, emit
 
 if TYPE_CHECKING:
     from neuro.datasets import Dataset, Info
@@ -15,8 +16,6 @@ if TYPE_CHECKING:
 app = typer.Typer(help="List, describe and fetch data sets.", no_args_is_help=True)
 
 Name = Annotated[str, typer.Argument(help="data set, e.g., nmnist-small")]
-Root = Annotated[Path | None, typer.Option(help="folder with the data sets [env: NEURO_DATA]")]
-AsJson = Annotated[bool, typer.Option("--json", help="JSON on stdout")]
 
 N_SAMPLED = 20  # samples behind the statistics that `info` shows
 
@@ -52,28 +51,24 @@ def info(name: Name, root: Root = None, as_json: AsJson = False) -> None:
     facts = _summary(about(name), root)
     if facts["present"]:
         facts["statistics"] = _statistics(load(name, root=root))
-    if as_json:
-        typer.echo(json.dumps(facts, indent=2))
-        return
-    for key, value in facts.items():
-        if isinstance(value, dict):
-            value = ", ".join(f"{part} {number:.4g}" for part, number in value.items())
-        typer.echo(f"{key.replace('_', ' '):14} {value}")
+    emit(
+        facts,
+        [f"{key.replace('_', ' '):14} {_in_words(key, facts[key])}" for key in facts],
+        as_json=as_json,
+    )
 
 
 @app.command()
 def fetch(name: Name, root: Root = None, as_json: AsJson = False) -> None:
     """Download a data set, unless it is here."""
-    from neuro.datasets import data_root
     from neuro.datasets import fetch as get
 
-    typer.echo(f"fetching {name} into {data_root(root)}", err=True)
     place = get(name, root)
     where = "in the program, nothing to fetch" if place is None else str(place)
-    typer.echo(json.dumps({"name": name, "place": where}) if as_json else f"{name}: {where}")
+    emit({"name": name, "place": where}, [f"{name}: {where}"], as_json=as_json)
 
 
-def _summary(about: Info, root: Path | None) -> dict[str, object]:
+def _summary(about: Info, root: str | None) -> dict[str, object]:
     """The catalogue's facts, without what serves the program only."""
     present = about.present(root)
     facts: dict[str, object] = {**asdict(about), "present": present}
@@ -81,6 +76,17 @@ def _summary(about: Info, root: Path | None) -> dict[str, object]:
     if present:
         del facts["how_to_get"]
     return facts
+
+
+def _in_words(key: str, value: object) -> str:
+    """A fact for a reader."""
+    if isinstance(value, dict):
+        return ", ".join(f"{part} {number:.4g}" for part, number in value.items())
+    if isinstance(value, tuple):
+        return " x ".join(map(str, value))
+    if key == "present":
+        return "yes" if value else "no"
+    return "none" if value is None else str(value)
 
 
 def _statistics(dataset: Dataset) -> dict[str, float]:

@@ -3,11 +3,13 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
 from neuro import datasets
+from neuro.cli import main
 from neuro.cli.data import app
 
 
@@ -42,16 +44,56 @@ def test_info_says_how_to_get_what_is_not_here(no_data):
     assert "statistics" not in text
 
 
-def test_fetching_an_embedded_set_says_so_and_talks_on_stderr(no_data):
-    result = run("fetch", "digits", "--json")
-    expected = {"name": "digits", "place": "in the program, nothing to fetch"}
-    assert json.loads(result.stdout) == expected
-    assert "fetching digits" in result.stderr
+def test_fetching_an_embedded_set_says_so(no_data):
+    where = "in the program, nothing to fetch"
+    as_json, in_words = run("fetch", "digits", "--json"), run("fetch", "digits")
+    assert json.loads(as_json.stdout) == {"name": "digits", "place": where}
+    assert in_words.stdout == f"digits: {where}\n"
+    assert as_json.stderr == in_words.stderr == ""
 
 
-def test_an_unknown_name_is_one_line():
-    with pytest.raises(ValueError, match="did you mean 'digits'"):
-        run("info", "digit")
+def test_fetching_what_is_here_says_where(tmp_path):
+    (tmp_path / "fsdd").mkdir()
+    (tmp_path / "fsdd" / "any.zip").touch()
+    place = json.loads(run("fetch", "fsdd", "--root", str(tmp_path), "--json").stdout)["place"]
+    assert Path(place) == tmp_path
+
+
+def test_info_says_the_same_to_readers_and_to_programs(no_data):
+    facts = json.loads(run("info", "nmnist", "--json").stdout)
+    lines = run("info", "nmnist").stdout.splitlines()
+    words = {line[:14].strip().replace(" ", "_"): line[15:] for line in lines}
+    assert list(words) == list(facts)
+    for key in ("name", "title", "licence", "source", "citation", "how_to_get"):
+        assert words[key] == facts[key]
+    assert (words["sample_shape"], words["present"]) == ("2 x 34 x 34", "no")
+
+
+@pytest.mark.parametrize("command", ["info", "fetch"])
+def test_an_unknown_name_fails_with_the_nearest_one(command):
+    result = CliRunner().invoke(app, [command, "digit"])
+    assert result.exit_code == 1
+    assert str(result.exception) == "no data set 'digit': did you mean 'digits'?"
+    assert result.output == ""
+
+
+@pytest.mark.parametrize(
+    ("args", "line"),
+    [
+        (["info", "nmist"], "error: no data set 'nmist': did you mean 'nmnist'?"),
+        (["fetch", "digit", "--json"], "error: no data set 'digit': did you mean 'digits'?"),
+        (["fetch", "braille"], f"how to: {datasets.info('braille').how_to_get}"),
+    ],
+)
+def test_what_goes_wrong_is_one_line_on_stderr(args, line, no_data, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["neuro", "data", *args])
+    with pytest.raises(SystemExit) as stop:
+        main()
+    said = capsys.readouterr()
+    assert stop.value.code == 1
+    assert said.out == ""
+    [told] = said.err.splitlines()
+    assert told == line or line.removeprefix("how to: ") in told
 
 
 def test_importing_the_command_imports_nothing_heavy():

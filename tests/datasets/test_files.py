@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from neuro.datasets import fetch, fetching, load, nmnist
+from neuro.datasets import DatasetMissing, fetch, fetching, info, load, nmnist
 from neuro.datasets.fsdd import read_wav
 from neuro.datasets.images import read_idx
 from neuro.datasets.nmnist import decode_bs2
@@ -91,6 +91,41 @@ def test_a_cut_zip_is_an_error(tmp_path):
     path.write_bytes(nmnist.SLICE_ZIP.read_bytes()[:5000])
     with pytest.raises(ValueError, match="fetch the file again"):
         load("nmnist-small", root=tmp_path)
+
+
+def flipped(raw, position):
+    return raw[:position] + bytes([raw[position] ^ 255]) + raw[position + 1 :]
+
+
+def test_a_zip_with_a_damaged_recording_is_an_error_when_it_is_read(tmp_path):
+    raw = nmnist.SLICE_ZIP.read_bytes()
+    with zipfile.ZipFile(nmnist.SLICE_ZIP) as archive:
+        entry = archive.getinfo(load("nmnist-slice").keys[7])
+    path = tmp_path / nmnist.SMALL_ZIP
+    path.parent.mkdir()
+    path.write_bytes(flipped(raw, entry.header_offset + entry.compress_size // 2))
+    train = load("nmnist-small", root=tmp_path)
+    assert len(train[6][0])
+    with pytest.raises(ValueError, match=rf"cannot read {entry.filename} .*: fetch the file again"):
+        train[7]
+
+
+@pytest.mark.parametrize("row", ["5", "5 ten", "5 10", "5 1 2"])
+def test_a_list_with_a_line_that_is_no_sample_and_digit_is_an_error(tmp_path, row):
+    path = tmp_path / nmnist.SMALL_ZIP
+    path.parent.mkdir()
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("train850.txt", f"#sample\t#class\n1\t5\n{row}\n")
+    with pytest.raises(ValueError, match=rf"train850\.txt: a line has '{row}', must be a sample"):
+        load("nmnist-small", root=tmp_path)
+
+
+def test_nmnist_without_one_of_its_digits_is_missing(tmp_path):
+    for digit in range(9):
+        (tmp_path / "NMNIST" / "Train" / str(digit)).mkdir(parents=True)
+    with pytest.raises(DatasetMissing, match=r"no .*9: run `neuro data fetch nmnist`"):
+        load("nmnist", root=tmp_path)
+    assert not info("nmnist").present(tmp_path)
 
 
 def write_idx(path, array):
@@ -192,6 +227,28 @@ def test_spoken_digits_are_split_by_speaker_or_by_index(spoken):
     assert names("index-train") | names("index-test") == everything
     assert not names("index-train") & names("index-test")
     assert all(int(name[-5]) < 5 for name in names("index-test"))
+
+
+def test_every_real_speaker_is_in_one_part_only(data):
+    root = data("fsdd/fsdd_5speakers_wav.zip")
+
+    def speakers(split):
+        return {name.split("_")[1] for name in load("fsdd", split, root=root).keys.tolist()}
+
+    assert speakers("test") == {"theo"}
+    assert speakers("train") == speakers("fit") == {"george", "jackson", "lucas", "nicolas"}
+    for speaker in speakers("train"):
+        assert speakers(f"only-{speaker}") == {speaker}
+        assert speakers(f"train-without-{speaker}").isdisjoint({speaker})
+
+
+@pytest.mark.parametrize("damage", ["cut", "flip"])
+def test_a_damaged_zip_of_sounds_is_an_error(spoken, damage):
+    path = spoken / "fsdd" / "any.zip"
+    raw = path.read_bytes()
+    path.write_bytes(raw[: len(raw) // 2] if damage == "cut" else flipped(raw, 500))
+    with pytest.raises(ValueError, match=r"any\.zip: .* \(.+\): fetch"):
+        load("fsdd", "only-lucas", root=spoken)[0]
 
 
 def test_a_speaker_who_is_not_there_is_an_error(spoken):

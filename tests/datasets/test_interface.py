@@ -199,6 +199,26 @@ def test_a_corrupt_cache_is_ignored_and_mended(damage):
     assert path.read_bytes() == whole or np.array_equal(np.load(path)["frames"], good)
 
 
+def test_no_flipped_bit_and_no_cut_of_a_cached_file_gives_other_frames():
+    """All of them: some bits ask for a password or a compression that does not exist."""
+    frames = np.arange(24, dtype=np.uint8).reshape(2, 3, 4)
+    cache.cached_frames({"name": "small"}, frames.shape, lambda: frames)
+    [path] = files_in_cache()
+    whole = path.read_bytes()
+    spoiled = [whole[:n] for n in range(len(whole))]
+    for i in range(8 * len(whole)):
+        raw = bytearray(whole)
+        raw[i // 8] ^= 1 << (i % 8)
+        spoiled.append(bytes(raw))
+    n_ignored = 0
+    for raw in spoiled:
+        path.write_bytes(raw)
+        read = cache._read(path, frames.shape)
+        n_ignored += read is None
+        assert read is None or np.array_equal(read, frames)
+    assert n_ignored > len(spoiled) / 2  # the others: dates and the like
+
+
 def test_without_cache_nothing_is_written():
     load("nmnist-slice", "test").binned(COARSE, cache=False)
     assert not files_in_cache()

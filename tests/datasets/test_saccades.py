@@ -22,14 +22,14 @@ def varied(**fields):
 
 @pytest.fixture(scope="module")
 def simulated():
-    return statistics(simulate(SPEC, every=3))
+    return statistics(simulate(SPEC))
 
 
 @pytest.mark.parametrize(
     ("name", "tolerance"),
     [
-        ("events", 0.03),
-        ("events_std", 0.10),
+        ("events", 0.02),
+        ("events_std", 0.06),
         ("on_fraction", 0.01),
         ("saccade_1", 0.05),
         ("saccade_2", 0.05),
