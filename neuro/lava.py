@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 import hwsim
+from hwsim._accelerate import threads
 from hwsim.formats.lava import export_lava, verify_lava
 from neuro.runs import RunFolder, write_json
 from neuro.training.samples import load_split
@@ -60,7 +61,7 @@ def verify_run(run: RunFolder, folder: Path) -> dict[str, Any]:
 
 
 def seconds_per_sample(run: RunFolder, folder: Path, *, repeats: int = 5) -> float:
-    """Median time of a sample in the simulator, counts on, the folder's samples in one call."""
+    """Median time of a sample in the simulator, one thread, the samples in one call."""
     plan = hwsim.compile(hwsim.load_network(run.chip_network), hwsim.load_chip("loihi1"))
     with np.load(folder / "inputs.npz") as file:
         samples = file[file.files[0]]
@@ -70,6 +71,7 @@ def seconds_per_sample(run: RunFolder, folder: Path, *, repeats: int = 5) -> flo
     times = []
     for _ in range(repeats):
         start = time.perf_counter()
-        hwsim.simulate(plan, samples)
+        with threads(1):
+            hwsim.simulate(plan, samples)
         times.append((time.perf_counter() - start) / len(samples))
     return float(np.median(times))
