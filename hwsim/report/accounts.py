@@ -13,11 +13,9 @@ COLUMNS = (
     Column("Component"),
     Column("What"),
     Column("Amount", numeric=True),
-    Column("Price of one", numeric=True),
-    Column("p10 to p90", numeric=True),
+    Column("Price of one, p10 to p90", numeric=True),
     Column("Product", numeric=True),
     Column("Class"),
-    Column("Constant", tight=True),
     Column("Source"),
 )
 
@@ -48,13 +46,11 @@ def _rows(terms: Iterable[Term], unit: str) -> list[tuple[Html | str, ...]]:
     return [
         (
             t.component,
-            t.what,
+            join([t.what, element("code", t.constant, class_="below")]),
             _amount(t),
-            _unknown_or(units.si(t.price.value, t.price.unit)),
-            _band(t.price),
+            join([_unknown_or(units.si(t.price.value, t.price.unit)), _band(t.price)]),
             _unknown_or(units.si(t.value, unit)),
             element("abbr", t.price.kind, title=CLASSES[t.price.kind]),
-            element("code", t.constant),
             _source(t.price),
         )
         for t in terms
@@ -69,14 +65,15 @@ def _unknown_or(text: str) -> Html | str:
     return element("em", text) if text == units.UNKNOWN else words.glued(text)
 
 
-def _band(price: Constant) -> str:
+def _band(price: Constant) -> Html | str:
     if price.value is None or price.rel_uncertainty is None:
-        return "–"
+        return ""
     low, high = price.value / (1 + price.rel_uncertainty), price.value * (1 + price.rel_uncertainty)
     exponent = units.prefix_exponent(price.value)
     unit = f"{units.prefix(exponent)}{price.unit}"
     scaled = [units.number(x / 10.0**exponent, digits=3) for x in (low, high)]
-    return words.glued(f"{' to '.join(scaled)} {unit}")
+    text = words.glued(f"{' to '.join(scaled)} {unit}")
+    return element("span", text, class_="below")
 
 
 def _source(price: Constant) -> Html | str:
@@ -87,7 +84,7 @@ def _source(price: Constant) -> Html | str:
 
 def _foot(total: float | None, unit: str) -> tuple[Html | str, ...]:
     product = element("strong", words.glued(units.si(total, unit)))
-    return ("Sum of what is known", "", "", "", "", product, "", "", "")
+    return ("Sum", "of what is known", "", "", product, "", "")
 
 
 def left_out(data: ReportInput) -> Html:

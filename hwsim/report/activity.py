@@ -105,9 +105,14 @@ def rates(data: ReportInput) -> Html:
     cells = [_rate_row(row) for row in data.layers]
     sops, macs = (sum(getattr(r, n) for r in data.layers) for n in ("sops", "macs"))
     foot = ("All layers", "", "", units.number(sops), units.number(macs))
-    note = "Per inference. Sparsity is the part of the neurons that is silent in a step."
-    shown = table(note, columns, cells, foot=foot)
-    return section("rates", "Firing rate and sparsity", drawing, shown)
+    shown = table("Activity by layer", columns, cells, foot=foot)
+    note = (
+        "Sparsity is the part of the neurons that is silent in a step. SOPs, synaptic operations, "
+        "are per inference; MACs, multiply-accumulates, per pass of the ANN of the same shape."
+    )
+    return section(
+        "rates", "Firing rate and sparsity", drawing, shown, paragraph(note, class_="note")
+    )
 
 
 def _rate_row(row: LayerRow) -> tuple[str, ...]:
@@ -186,7 +191,8 @@ def training(data: ReportInput) -> Html:
     if curves is None or not curves.epochs or not metrics(curves):
         return Html("")
     last = "; ".join(
-        f"{name} {units.number(values[-1])}" for name, values in curves.columns.items()
+        f"{name.replace('_', ' ')} {units.number(values[-1])}"
+        for name, values in curves.columns.items()
     )
     draw: Callable[[float], Figure] = lambda width: draw_curves(curves, width)  # noqa: E731
     return section(

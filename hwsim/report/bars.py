@@ -1,4 +1,4 @@
-"""Horizontal bars with whiskers: energy, accuracy, time and firing rates share one drawing."""
+"""Horizontal bars with whiskers: energy, time and firing rates share one drawing."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -42,39 +42,20 @@ class Bar:
         return max(self.value or 0.0, self.high or 0.0)
 
 
-def draw_bars(
-    bars: Sequence[Bar],
-    width: float,
-    unit: str,
-    *,
-    top: float | None = None,
-    line: float | None = None,
-    line_text: str = "",
-) -> "Figure":
-    """Bars from zero with their value beside them.
-
-    Args:
-        unit: of the axis; "%" shows fractions. top: end of the axis, by default the longest bar.
-        line: a value to mark across all bars, with `line_text`.
-    """
+def draw_bars(bars: Sequence[Bar], width: float, unit: str) -> "Figure":
+    """Bars from zero with their value beside them; on an axis of "%", values are fractions."""
     n_label = 15 if width <= NARROW else 26
     left = FONT * LETTER_WIDTH * min(n_label, max(len(b.label) for b in bars)) + 14
-    above = 20 if line is not None else 4
+    above = 4
     height = ROW * len(bars)
     right = FONT * LETTER_WIDTH * max(len(b.text) for b in bars) + 12
     figure = new_figure(width, height + above + 24)
     axes = new_axes(figure, left, above, width - left - right, height)
-    end = max([top or 0.0, line or 0.0, *(b.end for b in bars)]) or 1.0
+    end = max(b.end for b in bars) or 1.0
     axes.set(xlim=(0, end), ylim=(len(bars) - 0.5, -0.5), yticks=())
     _scale(axes, end, unit, width - left - right)
     for row, bar in enumerate(bars):
         _bar(axes, row, bar, end / (width - left - right), n_label)
-    if line is not None:
-        axes.plot(
-            [line, line], [-0.5, len(bars) - 0.5], color=colour("mark"), lw=1.2, ls=(0, (3, 2))
-        )
-        side = "left" if line < 0.6 * end else "right"
-        write(axes, line, -0.62, line_text, ha=side, va="bottom", color=colour("mark"), fontsize=10)
     return figure
 
 
@@ -110,7 +91,7 @@ def _scale(axes: "Axes", end: float, unit: str, width: float) -> None:
 
 def energy_bars(data: ReportInput) -> list[Bar]:
     """Joules by component: medians, p10 to p90, share of what is known."""
-    known, bars = data.bill.component_j(), []
+    known, bars = data.component_j(), []
     for name, band in data.bill.components.items():
         tone = "time" if name in BY_TIME else "events"
         if known[name] is None:
@@ -125,26 +106,12 @@ def energy_bars(data: ReportInput) -> list[Bar]:
 
 def has_unknown(data: ReportInput, component: str) -> bool:
     """Whether a component's energy has a part that is not known."""
-    return any(t.component == component and t.value is None for t in data.bill.energy_terms)
-
-
-def accuracy_bars(data: ReportInput) -> list[Bar]:
-    """Accuracy at every stage with Wilson's interval."""
-    bars = []
-    for a in data.accuracies:
-        low, high = a.interval()
-        tone = "good" if a.stage == "on chip" else "events"
-        bars.append(Bar(a.stage, a.value, units.percent(a.value), low, high, tone))
-    return bars
+    return any(t.component == component and data.is_unknown(t) for t in data.bill.energy_terms)
 
 
 def time_bars(data: ReportInput) -> list[Bar]:
     """Seconds of a mean time step, by component."""
-    sums: dict[str, float | None] = {}
-    for t in data.bill.time_terms:
-        value, so_far = t.value, sums.get(t.component)
-        some = value is not None or so_far is not None
-        sums[t.component] = (value or 0.0) + (so_far or 0.0) if some else None
+    sums = data.component_s()
     per_step = {n: None if s is None else s / data.steps for n, s in sums.items()}
     return [Bar(n, s, units.si(s, "s"), tone="time") for n, s in per_step.items()]
 

@@ -18,8 +18,12 @@ def safe(text: Text) -> Html:
     """Markup for a text; characters that print nothing are shown as a box."""
     if isinstance(text, Html):
         return text
-    shown = "".join(c if c.isprintable() or c in "\u202f\u00a0" else "\u25a1" for c in str(text))
-    return Html(escape(shown))
+    return Html(escape(printable(str(text))))
+
+
+def printable(text: str) -> str:
+    """The text with a box for every character that prints nothing; spaces stay."""
+    return "".join(c if c.isprintable() or c in "\u202f\u00a0" else "\u25a1" for c in text)
 
 
 def join(parts: Iterable[Text], between: str = "") -> Html:
@@ -81,7 +85,7 @@ def table(
     heads = [_cell("th", c.title, c.css, scope="col") for c in columns]
     body = [_row(columns, row) for row in rows]
     parts = [
-        element("caption", caption),
+        element("caption", element("span", caption)),
         element("thead", element("tr", *heads)),
         element("tbody", *body),
     ]

@@ -1,9 +1,8 @@
 """The first sections: headline cards, energy, comparison, accuracy, time."""
 
-import functools
-
 from hwsim.energy import Band, Term
 from hwsim.report import bars, units, words
+from hwsim.report.accuracy_figure import axis_start, draw_accuracies, interval_text
 from hwsim.report.data import ReportInput
 from hwsim.report.markup import Column, Html, bullets, element, join, paragraph, section, table
 from hwsim.report.plain import comparison
@@ -15,14 +14,13 @@ def cards(data: ReportInput) -> Html:
     a, bill = data.accuracy("on chip"), data.bill
     energy = bill.energy_band if data.energy_known else None
     delay = bill.latency_band if data.latency_known else None
-    unknown = f"{len(bill.unknown)} costs not known" if bill.unknown else "every cost known"
     tiles = f"of {units.number(data.chip.limits.cores)}, on {data.counts.n_tiles} tiles"
     return element(
         "dl",
         _card("Accuracy on chip", units.percent(a.value) if a else units.UNKNOWN, _tested(data)),
         _card("Energy per inference", _median(energy, "J"), _spread(energy, "J")),
         _card("Latency", _median(delay, "s"), _spread(delay, "s")),
-        _card("Power while running", units.si(words.power(data), "W"), unknown),
+        _card("Power", units.si(words.power(data), "W"), "mean over an inference"),
         _card("Cores", units.number(data.counts.n_cores), tiles),
         class_="cards",
     )
@@ -35,7 +33,11 @@ def _card(title: str, value: str, below: str) -> Html:
 
 def _tested(data: ReportInput) -> str:
     a = data.accuracy("on chip")
-    return f"{words.interval(a)}, n = {units.number(a.n_total)}" if a else "not tested"
+    if a is None:
+        return "not tested"
+    return (
+        f"{words.interval(a)} at 95{words.NBSP}%, {words.glued(f'n = {units.number(a.n_total)}')}"
+    )
 
 
 def _median(band: Band | None, unit: str) -> str:
@@ -45,7 +47,8 @@ def _median(band: Band | None, unit: str) -> str:
 def _spread(band: Band | None, unit: str) -> str:
     if band is None:
         return "no price is known"
-    return f"[{words.glued(units.si(band.p10, unit))}, {words.glued(units.si(band.p90, unit))}]"
+    spread = units.spread(band.median, band.p10, band.p90, unit)
+    return f"{words.glued(spread)}, {words.glued('p10 to p90')}"
 
 
 def energy(data: ReportInput) -> Html:
@@ -54,7 +57,9 @@ def energy(data: ReportInput) -> Html:
     said = "; ".join(f"{bar.label} {bar.text}" for bar in rows)
     caption = (
         "Median per inference and share of the known total; whiskers are p10 and p90. Blue is paid "
-        "per event, orange for as long as the chip is on. “+ ?”: a part is not known."
+        "per event, orange for as long as the chip is on. Sync: barriers between steps; reset: "
+        "clearing state between samples; static: powered cores; host: embedded processors and "
+        "what enters and leaves. “+ ?”: a part is not known."
     )
     drawing = figure(
         "energy",
@@ -79,25 +84,25 @@ def compared(data: ReportInput) -> Html:
     sops = sum(row.sops for row in data.layers)
     first = (
         f"This network on {data.chip.title}",
-        f"{units.number(sops)} SOPs",
-        "whole bill",
         element("strong", words.energy(data)),
         "1" if own else units.UNKNOWN,
+        words.glued(f"{units.number(sops)} SOPs"),
+        "whole bill",
     )
     rows = [first, *(_shortcut_row(name, term, own) for name, term in comparison(data).items())]
     columns = (
         Column("Counted as"),
-        Column("Operations", numeric=True),
-        Column("Price of one", numeric=True),
         Column("Energy per inference", numeric=True),
         Column("Of the chip's bill", numeric=True),
+        Column("Operations", numeric=True),
+        Column("Price of one", numeric=True),
     )
     caveat = (
         "The shortcut counts arithmetic only: no memory access, no membranes, no routing, no "
         "static power. Beside the whole bill it says how small a part arithmetic is, not which "
         "network is better. The ANN has the same layers and runs once, without time steps."
     )
-    shown = table("The chip's bill, and the field's shortcut", columns, rows)
+    shown = table(f"The chip's bill, and {data.prices.title}", columns, rows)
     return section("comparison", "Against the ANN and the shortcut", shown, paragraph(caveat))
 
 
@@ -117,7 +122,7 @@ def _shortcut_row(name: str, term: Term, own: float | None) -> tuple[str, ...]:
     price = f"{units.si(term.price.value, 'J')} ({term.price.kind})"
     ratio = units.percent(term.value / own) if own and term.value is not None else units.UNKNOWN
     amount = f"{units.number(term.amount)} {kind}"
-    return LABELS.get(name, term.what), amount, price, words.glued(value), ratio
+    return LABELS.get(name, term.what), words.glued(value), ratio, amount, price
 
 
 def accuracy(data: ReportInput) -> Html:
@@ -125,18 +130,20 @@ def accuracy(data: ReportInput) -> Html:
     if not data.accuracies:
         text = "No accuracy was given for this run."
         return section("accuracy", "Accuracy along the road", paragraph(text))
-    rows = bars.accuracy_bars(data)
-    line = "" if data.chance is None else f"chance {units.percent(data.chance)}"
-    draw = functools.partial(bars.draw_bars, rows, top=1.0, line=data.chance, line_text=line)
+    line = "" if data.chance is None else f" Guessing gives {units.percent(data.chance)}."
     spans = "; ".join(
-        f"{a.stage}: {a.n_correct} of {a.n_total}, {words.interval(a)}" for a in data.accuracies
+        f"{a.stage} {units.number(a.n_correct)} of {units.number(a.n_total)}"
+        for a in data.accuracies
     )
+    starts = axis_start(data.accuracies, data.chance)
+    cut = f" The axis starts at {units.percent(starts, digits=0)}." if starts else ""
+    said = "; ".join(f"{a.stage} {interval_text(a)}" for a in data.accuracies)
     drawing = figure(
         "accuracy",
-        lambda width: draw(width, "%"),
+        lambda width: draw_accuracies(data.accuracies, data.chance, width),
         title="Right answers.",
-        alt=f"Bars of accuracy: {spans}; {line}",
-        caption=f"Whiskers are Wilson's 95 % intervals ({spans}).",
+        alt=f"Accuracy by stage: {said}.{line}",
+        caption=f"{spans}. Lines are Wilson's 95 % intervals.{line}{cut}",
     )
     return section("accuracy", "Accuracy along the road", drawing)
 

@@ -109,7 +109,7 @@ def _headline(data: ReportInput) -> dict[str, Any]:
 def _bill(data: ReportInput) -> dict[str, Any]:
     """The bill, with the zeros of sums in which nothing is known turned into None."""
     bill = data.bill.as_dict()
-    known = bill["components_j"]
+    bill["components_j"] = known = data.component_j()
     bands = bill["component_bands_j"]
     bill["component_bands_j"] = {n: None if known[n] is None else b for n, b in bands.items()}
     bill["power_w"] = words.power(data)

@@ -9,7 +9,7 @@ from hwsim.arrays import AnyArray, IntArray
 from hwsim.report import units
 from hwsim.report.data import Raster
 from hwsim.report.layers import LayerRow
-from hwsim.report.svg import FONT, NARROW, colour, new_axes, new_figure, shortened, write
+from hwsim.report.svg import FONT, LETTER_WIDTH, colour, new_axes, new_figure, shortened, write
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -28,12 +28,13 @@ class Panel:
     n_neurons: int
     n_spikes: int
 
-    def title(self, n_name: int) -> str:
-        """The layer, what is shown of it, and its spikes."""
-        shown, name = self.shown.shape[1], shortened(self.name, n_name)
+    def title(self, n_letters: int) -> str:
+        """The layer, what is shown of it, and its spikes; a long name is shortened."""
+        shown = self.shown.shape[1]
         of = f"{shown} of " if shown < self.n_neurons else ""
         spikes = f"{units.number(self.n_spikes)} spike{'s' * (self.n_spikes != 1)}"
-        return f"{name} · {of}{units.number(self.n_neurons)} neurons · {spikes}"
+        rest = f" · {of}{units.number(self.n_neurons)} neurons · {spikes}"
+        return shortened(self.name, max(6, n_letters - len(rest))) + rest
 
 
 def panels(raster: Raster, layers: tuple[LayerRow, ...]) -> tuple[Panel, ...]:
@@ -65,20 +66,20 @@ def draw_raster(drawn: tuple[Panel, ...], output: AnyArray | None, width: float)
     top = 0.0
     for panel, height in zip(drawn, heights, strict=True):
         axes = new_axes(figure, 4, top + TITLE, width - 18, height)
-        last = panel is drawn[-1]
-        _draw_panel(axes, panel, height, 18 if width <= NARROW else 50, last=last)
+        _draw_panel(axes, panel, (width - 18, height), last=panel is drawn[-1])
         top += height + TITLE + GAP
     if output is not None and with_output:
         _draw_output(new_axes(figure, 4, stack + AXIS + TITLE, width - 18, 56), output)
     return figure
 
 
-def _draw_panel(axes: "Axes", panel: Panel, height: float, n_name: int, *, last: bool) -> None:
+def _draw_panel(axes: "Axes", panel: Panel, size: tuple[float, float], *, last: bool) -> None:
     from matplotlib.patches import PathPatch
     from matplotlib.path import Path
     from matplotlib.ticker import MaxNLocator
 
     n_steps, n = panel.shown.shape
+    width, height = size
     axes.set(xlim=(-0.5, n_steps - 0.5), ylim=(n - 0.5, -0.5), yticks=())
     axes.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True, min_n_ticks=1))
     axes.grid(axis="x", color=colour("grid"), lw=1)
@@ -90,8 +91,11 @@ def _draw_panel(axes: "Axes", panel: Panel, height: float, n_name: int, *, last:
     if len(points):
         codes = np.tile([Path.MOVETO, Path.LINETO], len(steps)).astype(np.uint8)
         path = Path(points, codes)
-        axes.add_patch(PathPatch(path, fill=False, edgecolor=colour("ink"), lw=1.3, clip_on=False))
-    write(axes, -0.5, -0.5 - 4 * n / height, panel.title(n_name), va="bottom", fontsize=FONT)
+        thick = float(np.clip(0.25 * width / n_steps, 1.2, 2.6))
+        ink = {"edgecolor": colour("ink"), "linewidth": thick, "clip_on": False}
+        axes.add_patch(PathPatch(path, fill=False, **ink))
+    title = panel.title(int(width / (FONT * LETTER_WIDTH)))
+    write(axes, -0.5, -0.5 - 4 * n / height, title, va="bottom", fontsize=FONT)
     if last:
         axes.set_xlabel("time step", color=colour("muted"), fontsize=FONT - 1)
     else:

@@ -11,14 +11,14 @@ from collections.abc import Callable
 from io import StringIO
 from typing import TYPE_CHECKING, Any
 
-from hwsim.report.markup import Html, element, safe
+from hwsim.report.markup import Html, element, printable, safe
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 WIDE, NARROW = 680.0, 344.0  # points, shown as CSS pixels
-FONT = 11.0
+FONT = 12.0
 LETTER_WIDTH = 0.56  # of the font size, on average
 TOKENS = ("ink", "muted", "grid", "paper", "events", "time", "good", "none", "mark")
 N_LOADS = 7  # shades of the map: --load-0 to --load-6, and ink on each
@@ -66,60 +66,10 @@ def new_axes(figure: "Figure", left: float, top: float, width: float, height: fl
     return axes
 
 
-def canvas(width: float, height: float) -> tuple["Figure", "Axes"]:
-    """A figure and axes in its own points, y down: drawing as on paper."""
-    figure = new_figure(width, height)
-    axes = new_axes(figure, 0, 0, width, height)
-    axes.set_xlim(0, width)
-    axes.set_ylim(height, 0)
-    axes.set_axis_off()
-    return figure, axes
-
-
-def box(
-    axes: "Axes",
-    corner: tuple[float, float],
-    size: tuple[float, float],
-    *,
-    fill: str | None = None,
-    edge: str | None = None,
-    line: float = 1.0,
-    dash: str = "-",
-) -> None:
-    """A rectangle in the page's colours, from its upper left corner."""
-    from matplotlib.patches import Rectangle
-
-    patch = Rectangle(
-        corner,
-        *size,
-        facecolor=colour(fill) if fill else "none",
-        edgecolor=colour(edge) if edge else "none",
-        linewidth=line if edge else 0.0,
-        linestyle=dash,
-        clip_on=False,
-    )
-    axes.add_patch(patch)
-
-
-def rule(
-    axes: "Axes",
-    xs: tuple[float, float],
-    ys: tuple[float, float],
-    tone: str = "grid",
-    *,
-    line: float = 1.0,
-    dash: str = "-",
-) -> None:
-    """A straight line."""
-    how: dict[str, Any] = {"linewidth": line, "linestyle": dash, "solid_capstyle": "butt"}
-    axes.plot(xs, ys, color=colour(tone), clip_on=False, **how)
-
-
 def write(axes: "Axes", x: float, y: float, text: str, **how: Any) -> None:
     """Text, literally: no `$` is mathematics, and it may leave the axes."""
     how.setdefault("color", colour("ink"))
-    shown = "".join(c if c.isprintable() else "\u25a1" for c in text)
-    axes.text(x, y, shown, parse_math=False, clip_on=False, **how)
+    axes.text(x, y, printable(text), parse_math=False, clip_on=False, **how)
 
 
 def shortened(text: str, n: int) -> str:

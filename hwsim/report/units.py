@@ -27,8 +27,18 @@ def band(median: float, p10: float, p90: float, unit: str) -> str:
     >>> band(2.31e-5, 1.8e-5, 2.94e-5, "J")
     '23.1 µJ [18, 29.4]'
     """
-    scale = 10.0 ** prefix_exponent(median)
-    return f"{si(median, unit)} [{_digits(p10 / scale, 3)}, {_digits(p90 / scale, 3)}]"
+    return f"{si(median, unit)} {spread(median, p10, p90, unit).rsplit(' ', 1)[0]}"
+
+
+def spread(median: float, p10: float, p90: float, unit: str) -> str:
+    """Only [p10, p90], under the median's prefix.
+
+    >>> spread(2.31e-5, 1.8e-5, 2.94e-5, "J")
+    '[18, 29.4] µJ'
+    """
+    exponent = prefix_exponent(median)
+    low, high = (_digits(x / 10.0**exponent, 3) for x in (p10, p90))
+    return f"[{low}, {high}] {prefix(exponent)}{unit}"
 
 
 def prefix_exponent(value: float, *, digits: int = 3) -> int:
@@ -53,7 +63,7 @@ def number(value: float | None, *, digits: int = 4) -> str:
     """
     if value is None or not math.isfinite(value):
         return UNKNOWN
-    if value == int(value) or abs(value) >= 10**digits:
+    if value == int(value) or abs(value) >= 1000:
         return f"{value:,.0f}".replace(",", THIN)
     text = _digits(value, digits)
     return text if "e" not in text else f"{value:.{digits - 1}e}"

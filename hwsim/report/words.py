@@ -5,6 +5,15 @@ from hwsim.report import units
 from hwsim.report.data import Accuracy, ReportInput
 
 NBSP = "\u00a0"
+COMPONENTS = {
+    "synapses": "synaptic operations",
+    "neurons": "updating neurons",
+    "network": "moving spikes",
+    "sync": "barriers between steps",
+    "reset": "clearing state between samples",
+    "static": "keeping cores powered",
+    "host": "the embedded processors that run beside the cores",
+}
 
 
 def verdict(data: ReportInput) -> str:
@@ -71,17 +80,18 @@ def _cost(data: ReportInput) -> str:
 
 
 def _share(data: ReportInput) -> str:
-    known = {n: j for n, j in data.bill.component_j().items() if j}
+    known = {n: band.median for n, band in data.bill.components.items() if band.median}
     if not known:
         return ""
     name, joules = max(known.items(), key=lambda item: item[1])
-    share = joules / sum(known.values())
-    return f"Most of the known energy, {glued(units.percent(share, digits=0))}, is {name}."
+    share = joules / data.bill.energy_band.median
+    what = COMPONENTS.get(name, name)
+    return f"The largest part, {glued(units.percent(share, digits=0))} of the known, is {what}."
 
 
 def _size(data: ReportInput) -> str:
     used, there = data.counts.n_cores, data.chip.limits.cores
-    return f"It occupies {units.number(used)} of {units.number(there)} cores."
+    return f"The network occupies {units.number(used)} of {units.number(there)} cores."
 
 
 def _shortcut(data: ReportInput) -> str:
