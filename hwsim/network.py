@@ -28,6 +28,7 @@ class Population:
     neuron: Neuron | FixedNeuron | None = None
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "shape", tuple(map(int, self.shape)))
         if not self.shape or min(self.shape) < 1:
             raise ValueError(f"population {self.name!r} has shape {self.shape}: sizes must be >= 1")
         if self.neuron is None:
@@ -65,6 +66,8 @@ class WeightWord:
     message_bits: int = 0
 
     def __post_init__(self) -> None:
+        for name in ("n_bits", "exp", "message_bits"):
+            object.__setattr__(self, name, int(getattr(self, name)))
         if not 1 <= self.n_bits <= 8:
             raise ValueError(f"weights have {self.n_bits} bits, must be 1 to 8")
         if not -8 <= self.exp <= 7:
@@ -193,6 +196,7 @@ class Network:
         for name in names:
             if names.count(name) > 1:
                 raise ValueError(f"population {name!r} appears twice: names must be unique")
+        object.__setattr__(self, "dt_s", float(self.dt_s))
         object.__setattr__(self, "output", self.output or names[-1])
         if self.output not in names:
             raise ValueError(f"output {self.output!r} is no population of {', '.join(names)}")

@@ -1,5 +1,9 @@
-"""A `Network` as one HDF5 file: attributes for words, datasets for arrays, nothing executable."""
+"""A `Network` as one HDF5 file: attributes for words, datasets for arrays, nothing executable.
 
+The file ends in a seal, the hash of all before it: HDF5 itself may crash on damaged content.
+"""
+
+import hashlib
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -15,6 +19,8 @@ from hwsim.synapses import Conv2d, Dense, Synapses
 
 FORMAT = "neuro-hwsim network"
 VERSION = 1
+SEAL = b"sha256:"
+SEAL_BYTES = len(SEAL) + hashlib.sha256().digest_size
 NEURONS: dict[str, type[Neuron] | type[FixedNeuron]] = {"real": Neuron, "fixed": FixedNeuron}
 SYNAPSES: dict[str, type[Dense] | type[Conv2d]] = {"dense": Dense, "conv2d": Conv2d}
 
@@ -25,32 +31,39 @@ def save_network(net: Network, path: Path) -> None:
     Raises:
         OSError: if the place cannot be written.
     """
-    with atomic_path(Path(path)) as temporary, h5py.File(temporary, "w") as file:
-        file.attrs.update(
-            {
-                "format": FORMAT,
-                "version": VERSION,
-                "dt_s": net.dt_s,
-                "output": net.output,
-                "digest": net.digest,
-            }
-        )
-        for i, population in enumerate(net.populations):
-            group = file.create_group(f"populations/{i:04d}")
-            group.attrs.update({"name": population.name, "shape": population.shape})
-            if population.neuron is not None:
-                _write(group.create_group("neuron"), population.neuron, NEURONS)
-        for i, projection in enumerate(net.projections):
-            group = file.create_group(f"projections/{i:04d}")
-            group.attrs.update({"source": projection.source, "target": projection.target})
-            group.create_dataset("delay", data=projection.delay)
-            group.create_dataset("gain", data=projection.gain)
-            _write(group.create_group("synapses"), projection.synapses, SYNAPSES)
-            if projection.word is not None:
-                word = group.create_group("word")
-                word.attrs.update(
-                    {f.name: getattr(projection.word, f.name) for f in fields(WeightWord)}
-                )
+    with atomic_path(Path(path)) as temporary:
+        with h5py.File(temporary, "w") as file:
+            _write_network(net, file)
+        content = temporary.read_bytes()
+        temporary.write_bytes(content + SEAL + hashlib.sha256(content).digest())
+
+
+def _write_network(net: Network, file: Any) -> None:
+    file.attrs.update(
+        {
+            "format": FORMAT,
+            "version": VERSION,
+            "dt_s": net.dt_s,
+            "output": net.output,
+            "digest": net.digest,
+        }
+    )
+    for i, population in enumerate(net.populations):
+        group = file.create_group(f"populations/{i:04d}")
+        group.attrs.update({"name": population.name, "shape": population.shape})
+        if population.neuron is not None:
+            _write(group.create_group("neuron"), population.neuron, NEURONS)
+    for i, projection in enumerate(net.projections):
+        group = file.create_group(f"projections/{i:04d}")
+        group.attrs.update({"source": projection.source, "target": projection.target})
+        group.create_dataset("delay", data=projection.delay)
+        group.create_dataset("gain", data=projection.gain)
+        _write(group.create_group("synapses"), projection.synapses, SYNAPSES)
+        if projection.word is not None:
+            word = group.create_group("word")
+            word.attrs.update(
+                {f.name: getattr(projection.word, f.name) for f in fields(WeightWord)}
+            )
 
 
 def load_network(path: Path) -> Network:
@@ -65,6 +78,8 @@ def load_network(path: Path) -> Network:
         raise FileNotFoundError(
             f"no network file {path}: give the path of a `.h5` written by train"
         )
+    if not _seal_holds(path.read_bytes()):
+        raise ValueError(f"{path} was damaged: its content does not match its seal; write it again")
     try:
         with h5py.File(path, "r") as file:
             return _read_network(file)
@@ -76,6 +91,12 @@ def load_network(path: Path) -> Network:
         ) from error
     except ValueError as error:
         raise ValueError(f"{path} does not hold a valid network: {error}") from error
+
+
+def _seal_holds(content: bytes) -> bool:
+    """Whether a file is what was written; one without a seal is left to HDF5 and the digest."""
+    body, seal = content[:-SEAL_BYTES], content[-SEAL_BYTES:]
+    return not seal.startswith(SEAL) or seal == SEAL + hashlib.sha256(body).digest()
 
 
 def _read_network(file: Any) -> Network:

@@ -81,9 +81,9 @@ class Neuron:
             bias=frozen(bias, np.float64),
             v_init=frozen(v_init, np.float64),
             reset=reset,
-            reset_late=reset_late,
+            reset_late=bool(reset_late),
             fires=fires,
-            refractory=refractory,
+            refractory=int(refractory),
             emits=emits,
         )
 

@@ -76,7 +76,8 @@ class Conv2d:
         groups: int = 1,
     ) -> "Conv2d":
         """Synapses from an array-like kernel."""
-        return cls(_weights(weight), stride, padding, dilation, groups)
+        pairs = [(int(vertical), int(across)) for vertical, across in (stride, padding, dilation)]
+        return cls(_weights(weight), *pairs, groups=int(groups))
 
     def __post_init__(self) -> None:
         if self.weight.ndim != 4:

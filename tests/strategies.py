@@ -16,10 +16,11 @@ def rngs():
     return st.integers(0, 2**32 - 1).map(np.random.default_rng)
 
 
-def chip_with(*, resets=("zero", "subtract", "none"), **limits):
-    """Loihi 1 with other limits per core; programmable resets unless told otherwise."""
+def chip_with(*, resets=("zero", "subtract", "none"), mesh=None, **limits):
+    """Loihi 1 with other limits or another mesh; programmable resets unless told otherwise."""
     spec = load_chip("loihi1").model_dump(by_alias=True)
     spec["limits"] |= {"resets": resets, **limits}
+    spec["mesh"] |= mesh or {}
     return ChipSpec.model_validate(spec)
 
 

@@ -22,6 +22,8 @@ class Classifier(L.LightningModule):
 
     def logits(self, frames: Tensor) -> Tensor:
         """Answers scaled for the softmax, (batch, classes)."""
+        if any(isinstance(block, QuantBlock) for block in self.stack.blocks.values()):
+            frames = frames.clamp(max=1)  # plain spikes, also in training
         answers = self.stack(frames.transpose(0, 1).to(self._real()))
         return answers * (self.spec.logit_scale / (frames.shape[1] * self._unit()))
 

@@ -15,7 +15,7 @@ from hwsim.chips.spec import ChipSpec
 from hwsim.network import Population, Shape, WeightWord
 from hwsim.neuron import FixedNeuron, Neuron
 from hwsim.quantization import choose_scales, fixed_neuron, quantize_weights
-from neuro.export import export
+from neuro.to_network import export
 from neuro.models.stack import Block, Stack
 from neuro.spiking.lif import run_lif
 
@@ -86,9 +86,13 @@ class QuantBlock(nn.Module):
 
     @torch.no_grad()
     def integer_steps(self, spikes: Tensor) -> Tensor:
-        """The chip's integers, step by step: spikes, or the potential of a read-out, int64."""
+        """The chip's integers, step by step: spikes, or the potential of a read-out, int64.
+
+        A plain spike carries no number: whatever is not zero arrives as one.
+        """
+        spikes = (spikes != 0).to(spikes.dtype)
         weight = torch.as_tensor(self.integer_weights(), device=spikes.device)
-        largest = float(weight.abs().flatten(1).sum(1).max()) * max(1.0, float(spikes.max()))
+        largest = float(weight.abs().flatten(1).sum(1).max())
         kind = torch.float32 if largest < FLOAT32_EXACT else torch.float64
         a = _product(self.synapses, weight.to(kind), spikes.to(kind)).to(torch.int64)
         return fixed_lif(a, self.fixed())

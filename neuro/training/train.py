@@ -11,7 +11,7 @@ from rich.console import Console
 
 import hwsim
 from hwsim.arrays import AnyArray
-from neuro.export import export
+from neuro.to_network import export
 from neuro.models.build import build_stack
 from neuro.models.stack import Stack
 from neuro.runs import RunFolder, read_json, versions, write_json

@@ -3,10 +3,7 @@
 import os
 
 import pytest
-from hypothesis import settings
 
-settings.register_profile("laws", deadline=None)  # first calls compile
-settings.load_profile("laws")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")  # the CPU is what these laws are about
 
 

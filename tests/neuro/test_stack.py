@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from neuro.export import export
+from neuro.to_network import export
 from neuro.models.stack import Block, Stack
 from neuro.spiking import LIF
 
