@@ -76,8 +76,12 @@ class Conv2d:
         groups: int = 1,
     ) -> "Conv2d":
         """Synapses from an array-like kernel."""
-        pairs = [(int(vertical), int(across)) for vertical, across in (stride, padding, dilation)]
-        return cls(_weights(weight), *pairs, groups=int(groups))
+
+        def pair(values: tuple[int, int]) -> tuple[int, int]:
+            vertical, across = values
+            return int(vertical), int(across)
+
+        return cls(_weights(weight), pair(stride), pair(padding), pair(dilation), int(groups))
 
     def __post_init__(self) -> None:
         if self.weight.ndim != 4:

@@ -97,4 +97,4 @@ def _critical(
     slowest = np.argmax(np.asarray(busy), axis=-1)[..., None]
     totals = [int(np.take_along_axis(x, slowest, axis=-1).sum()) for x in work]
     hops, ew = int((longest // ROUTE).sum()), int((longest % ROUTE).sum())
-    return Critical(*totals, hops_ew=ew, hops_ns=hops - ew)
+    return Critical(totals[0], totals[1], totals[2], totals[3], ew, hops - ew)

@@ -15,9 +15,9 @@ from hwsim.chips.spec import ChipSpec
 from hwsim.network import Population, Shape, WeightWord
 from hwsim.neuron import FixedNeuron, Neuron
 from hwsim.quantization import choose_scales, fixed_neuron, quantize_weights
-from neuro.to_network import export
 from neuro.models.stack import Block, Stack
 from neuro.spiking.lif import run_lif
+from neuro.to_network import export
 
 FLOAT32_EXACT = 1 << 24
 U_HALF = 1 << 23

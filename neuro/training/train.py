@@ -11,10 +11,10 @@ from rich.console import Console
 
 import hwsim
 from hwsim.arrays import AnyArray
-from neuro.to_network import export
 from neuro.models.build import build_stack
 from neuro.models.stack import Stack
 from neuro.runs import RunFolder, read_json, versions, write_json
+from neuro.to_network import export
 from neuro.training.classifier import Classifier
 from neuro.training.fit import Fitted, fit
 from neuro.training.qat import quantised, with_scales
