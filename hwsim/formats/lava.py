@@ -27,7 +27,7 @@ MAX_DELAY = 63  # Lava counts from the next step on
 NEVER_FIRES = 1 << 17  # shifted by 6 this is beyond the largest potential; the largest v_th is not
 UNROLL_LIMIT = 4_000_000  # synapses of a convolution that Lava can only hold as a matrix
 NEURON_FIELDS = ("du", "dv", "v_th", "bias_mant", "bias_exp")
-SCRIPT = "run_lava.py"
+SCRIPT, FILES = "run_lava.py", ("network.npz", "inputs.npz", "expected.npz")
 PYTHON_ENV = "NEURO_PYTHON310"
 HOW_TO_GET = (
     "install Python 3.10 (e.g. `uv python install 3.10` or `pyenv install 3.10`), or set "
@@ -330,13 +330,14 @@ def verify_lava(
     The first call builds Lava's environment, which needs a network; later ones reuse it.
 
     Raises:
-        ValueError: if Python 3.10 or uv is missing, or Lava fails.
+        ValueError: if Python 3.10, uv or a file is missing, or Lava fails.
     """
     uv = _find_uv()
     if uv is None:
         raise ValueError("uv builds Lava's environment and is not installed: `pip install uv`")
-    if not (folder / SCRIPT).is_file():
-        raise ValueError(f"{folder} holds no {SCRIPT}: export the network there first")
+    missing = [name for name in (SCRIPT, *FILES) if not (folder / name).is_file()]
+    if missing:
+        raise ValueError(f"{folder} holds no {missing[0]}: export the network there first")
     command = [uv, "run", "--quiet", "--python", str(find_python310()), "--script"]
     command += [str(folder / SCRIPT)]
     command += [] if n_samples is None else ["--samples", str(n_samples)]
