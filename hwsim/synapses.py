@@ -143,6 +143,11 @@ class Conv2d:
 Synapses = Dense | Conv2d
 
 
+def _pair(values: tuple[int, int]) -> tuple[int, int]:
+    vertical, horizontal = values
+    return int(vertical), int(horizontal)
+
+
 def _weights(weight: object) -> AnyArray:
     array = np.asarray(weight)
     kind = np.int64 if array.dtype.kind in "iub" else np.float64
