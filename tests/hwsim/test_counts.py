@@ -1,0 +1,214 @@
+"""Counts are what a patient observer would write down, spike by spike."""
+
+from dataclasses import fields
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import hwsim
+from hwsim.counts import Counts, Critical
+from hwsim.macs import macs
+from tests.reference import unrolled
+from tests.strategies import chip_with, convolutions, inputs_of, integer_networks, words
+
+
+@st.composite
+def runs(draw):
+    """A compiled network on a chip of small cores, its input, and its recorded run."""
+    net = draw(integer_networks())
+    tall = {"columns": 2, "rows": 64, "cores_per_tile": 1}  # routes of every shape
+    chip = chip_with(neurons_per_core=draw(st.integers(2, 6)), mesh=tall)
+    plan = hwsim.compile(net, chip)
+    samples = draw(inputs_of(net))
+    return plan, samples, hwsim.simulate(plan, samples, record=("spikes",))
+
+
+def as_numbers(counts):
+    names = [f.name for f in fields(Counts) if f.name != "critical"]
+    return {n: np.asarray(getattr(counts, n)).tolist() for n in names} | {"of": counts.critical}
+
+
+def reached(net, projection):
+    """Which synapses exist, (targets, sources)."""
+    source, target = net[projection.source].shape, net[projection.target].shape
+    synapses = projection.synapses
+    if synapses.weight.ndim == 2:
+        return np.ones(synapses.weight.shape, dtype=np.int64)
+    taps = type(synapses).of(
+        np.ones_like(synapses.weight),
+        stride=synapses.stride,
+        padding=synapses.padding,
+        dilation=synapses.dilation,
+        groups=synapses.groups,
+    )
+    return unrolled(taps, source, target)
+
+
+def observed(plan, run):
+    """Events per sample, step and part, counted by walking over every spike."""
+    mesh, net = plan.chip.mesh, plan.network
+    n_samples, n_steps = next(iter(run.spikes.values())).shape[:2]
+    shape = (n_samples, n_steps, len(plan.parts))
+    sops, packets, ew, ns = (np.zeros(shape, dtype=np.int64) for _ in range(4))
+    routes = np.zeros((n_samples, n_steps), dtype=object)
+    for i, part in enumerate(plan.parts):
+        x, y = mesh.tile_xy(part.core) if part.core is not None else (0, 0)
+        joined = [(p, reached(net, p)) for p in net.out_of(part.population)]
+        for b, t, n in np.argwhere(run.spikes[part.population][:, :, part.start : part.stop]):
+            for j, listener in enumerate(plan.parts):
+                n_synapses = sum(
+                    int(m[listener.start : listener.stop, part.start + n].sum())
+                    for p, m in joined
+                    if p.target == listener.population
+                )
+                if n_synapses == 0:
+                    continue
+                to_x, to_y = mesh.tile_xy(listener.core)
+                packets[b, t, i] += 1
+                ew[b, t, i] += abs(to_x - x)
+                ns[b, t, i] += abs(to_y - y)
+                length = abs(to_x - x) + abs(to_y - y)
+                routes[b, t] = max(routes[b, t], length)
+                if t + 1 < n_steps:
+                    sops[b, t + 1, j] += n_synapses
+    return sops, packets, ew, ns, routes
+
+
+@given(runs())
+def test_counts_equal_a_walk_over_every_spike(ran):
+    plan, _, run = ran
+    sops, packets, ew, ns, routes = observed(plan, run)
+    counts = run.counts
+    assert counts.sops.tolist() == sops.sum(axis=(0, 1)).tolist()
+    assert counts.packets.tolist() == packets.sum(axis=(0, 1)).tolist()
+    assert counts.hops_ew.tolist() == ew.sum(axis=(0, 1)).tolist()
+    assert counts.hops_ns.tolist() == ns.sum(axis=(0, 1)).tolist()
+    for i, part in enumerate(plan.parts):
+        fired = run.spikes[part.population][:, :, part.start : part.stop]
+        assert counts.spikes[i] == np.count_nonzero(fired)
+    # the longest route of every step, whichever way it turns
+    assert counts.critical.hops_ew + counts.critical.hops_ns == routes.sum()
+
+
+@given(runs())
+def test_the_event_loop_counts_what_the_formula_gives(ran):
+    _, _, run = ran
+    assert run.sops.sum() == run.counts.sops.sum()
+
+
+@given(runs())
+def test_every_neuron_is_updated_once_per_step_and_sample(ran):
+    plan, samples, run = ran
+    steps = len(samples) * (samples.shape[1] + plan.latency_steps)
+    counts = run.counts
+    assert counts.n_samples == len(samples)
+    assert counts.n_steps == steps
+    for i, part in enumerate(plan.parts):
+        updates = counts.updates_active[i] + counts.updates_inactive[i]
+        neurons = 0 if part.core is None else part.stop - part.start
+        assert updates == neurons * steps
+
+
+@given(runs(), st.data())
+def test_counts_of_two_runs_add_up_to_those_of_the_joined_run(ran, data):
+    plan, samples, _ = ran
+    more = data.draw(inputs_of(plan.network))
+    steps = min(samples.shape[1], more.shape[1])
+    a, b = samples[:, :steps], more[:, :steps]
+    apart = hwsim.simulate(plan, a).counts + hwsim.simulate(plan, b).counts
+    together = hwsim.simulate(plan, np.concatenate([a, b])).counts
+    assert as_numbers(apart) == as_numbers(together)
+
+
+@given(runs())
+def test_critical_follows_the_slowest_part_of_every_step(ran):
+    plan, samples, run = ran
+    total, steps = Critical(), samples.shape[1]
+    time = plan.chip.time
+    on_core = [i for i, part in enumerate(plan.parts) if part.core is not None]
+    for sample in samples:
+        # the walk over one sample gives sops and packets per step; updates come by difference
+        one = hwsim.simulate(plan, sample[None], record=("spikes",))
+        sops, packets, *_ = observed(plan, one)
+        active = updates_by_step(plan, sample, steps)
+        for t in range(sops.shape[1]):
+            rows = []
+            for i in on_core:
+                neurons = plan.parts[i].stop - plan.parts[i].start
+                rows.append((sops[0, t, i], active[t, i], neurons - active[t, i], packets[0, t, i]))
+            costs = time.sop, time.update_active, time.update_inactive, time.packet
+            seconds = [sum(n * c.value for n, c in zip(r, costs, strict=True)) for r in rows]
+            total += Critical(*map(int, rows[int(np.argmax(seconds))]))
+    for name in ("sops", "updates_active", "updates_inactive", "packets"):
+        assert getattr(run.counts.critical, name) == getattr(total, name), name
+
+
+def updates_by_step(plan, sample, steps):
+    """Active updates by step and part, from arriving input, state and bias of every neuron."""
+    run = hwsim.simulate(plan, sample[None], record=("spikes", "u", "v"))
+    window = steps + plan.latency_steps
+    active = np.zeros((window, len(plan.parts)), dtype=np.int64)
+    net = plan.network
+    for population in net.populations:
+        if population.neuron is None:
+            continue
+        size = population.size
+        a = np.zeros((window, size), dtype=np.int64)
+        for p in net.into(population.name):
+            weight = p.synapses.weight
+            if weight.ndim == 4:
+                weight = unrolled(p.synapses, net[p.source].shape, population.shape)
+            fired = (run.spikes[p.source][0] != 0).astype(np.int64)
+            delay = np.broadcast_to(p.delay, weight.shape)
+            for d in np.unique(delay):
+                sums = fired @ np.where(delay == d, weight, 0).T
+                sums = sums << p.word.exp if p.word.exp > 0 else sums >> -p.word.exp
+                a[d:] += sums[: max(0, window - d)]
+        bias = np.broadcast_to(population.neuron.bias, population.shape).ravel()
+        start = plan.shift[population.name]
+        for t in range(window):
+            old = t not in (0, start)
+            u, v = (getattr(run, x)[population.name][0, t - 1] * old for x in "uv")
+            busy = (a[t] != 0) | (u != 0) | (v != 0) | (bias != 0)
+            for i in plan.parts_of(population.name):
+                active[t, i] = busy[plan.parts[i].start : plan.parts[i].stop].sum()
+    return active
+
+
+@given(st.data())
+def test_fan_out_of_a_convolution_equals_its_unrolled_matrix(data):
+    conv, source = data.draw(convolutions(data.draw(words())))
+    target = conv.target_shape(source)
+    taps = type(conv).of(
+        np.ones_like(conv.weight),
+        stride=conv.stride,
+        padding=conv.padding,
+        dilation=conv.dilation,
+        groups=conv.groups,
+    )
+    matrix = unrolled(taps, source, target)
+    start = data.draw(st.integers(0, len(matrix)))
+    stop = data.draw(st.integers(start, len(matrix)))
+    fan_out = conv.fan_out(source, target, start, stop)
+    assert fan_out.tolist() == matrix[start:stop].sum(axis=0).tolist()
+    assert conv.fan_in(source) >= matrix.sum(axis=1).max()
+
+
+@given(integer_networks())
+def test_macs_are_the_synapses_of_every_projection(net):
+    wanted = {}
+    for p in net.projections:
+        wanted[p.target] = wanted.get(p.target, 0) + int(reached(net, p).sum())
+    assert macs(net) == wanted
+
+
+def test_counts_of_different_plans_do_not_add_up():
+    with pytest.raises(ValueError, match="3 parts on 2 cores and of 4 on 2 do not add up"):
+        _ = Counts.zero(3, n_cores=2) + Counts.zero(4, n_cores=2)
+
+
+def test_nothing_is_the_zero_of_addition():
+    zero = Counts.zero(2, n_cores=1, n_tiles=1)
+    assert as_numbers(zero + zero) == as_numbers(zero)
