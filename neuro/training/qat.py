@@ -5,6 +5,8 @@ rounded values (straight-through: gradients pass the rounding as if it were not 
 runs the chip's integers, products in exact float arithmetic and neurons in int64.
 """
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -13,7 +15,7 @@ from torch.nn import functional as F
 from hwsim.arrays import AnyArray
 from hwsim.chips.spec import ChipSpec
 from hwsim.network import Population, Shape, WeightWord
-from hwsim.neuron import FixedNeuron, Neuron
+from hwsim.neuron import BIAS_EXP_MAX, BIAS_MANT_MAX, V_TH_MAX, FixedNeuron, Neuron
 from hwsim.quantization import choose_scales, fixed_neuron, quantize_weights
 from neuro.models.stack import Block, Stack
 from neuro.spiking.lif import run_lif
@@ -52,8 +54,14 @@ class QuantBlock(nn.Module):
         return self.neurons.neuron(self.shape)
 
     def fixed(self) -> FixedNeuron:
-        """The integers of the neurons."""
-        return fixed_neuron(Population("block", self.shape, None), self.real_neuron(), self.scale)
+        """The integers of the neurons; what training moved beyond its word stands at its end."""
+        neuron, largest = self.real_neuron(), (BIAS_MANT_MAX << BIAS_EXP_MAX) / (64 * self.scale)
+        held = replace(
+            neuron,
+            bias=np.clip(neuron.bias, -largest, largest),
+            v_th=np.clip(neuron.v_th, 0, V_TH_MAX / self.scale),
+        )
+        return fixed_neuron(Population("block", self.shape, None), held, self.scale)
 
     def integer_weights(self) -> AnyArray:
         """The integers of the weights."""
