@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from torch import nn
 
 import hwsim
-from neuro.to_network import export
 from neuro.models.stack import Block, Stack
 from neuro.spiking import LIF
+from neuro.to_network import export
 from neuro.training.qat import quantised, with_scales
 from tests.strategies import chip_with, geometries
 

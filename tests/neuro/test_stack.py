@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from neuro.to_network import export
 from neuro.models.stack import Block, Stack
 from neuro.spiking import LIF
+from neuro.to_network import export
 
 
 def lived(norm):
