@@ -7,8 +7,6 @@ from hwsim.arrays import AnyArray, IntArray
 from hwsim.counts import Counts, Critical
 from hwsim.mapping.plan import Plan
 
-ROUTE = 1 << 20  # more hops than any mesh has
-
 ROUTE = 1 << 16  # a route as one ordered number: hops in all, then hops east-west
 
 
