@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-ROW, BAR = 28.0, 0.56  # row height in points, bar in rows
+ROW, TOP, BAR = 28.0, 4.0, 0.56  # height of a row and above all in points, bar in rows
 BY_TIME = ("static", "host")
 
 
@@ -46,14 +46,16 @@ def draw_bars(bars: Sequence[Bar], width: float, unit: str) -> "Figure":
     """Bars from zero with their value beside them; on an axis of "%", values are fractions."""
     n_label = 15 if width <= NARROW else 26
     left = FONT * LETTER_WIDTH * min(n_label, max(len(b.label) for b in bars)) + 14
-    above = 4
     height = ROW * len(bars)
     right = FONT * LETTER_WIDTH * max(len(b.text) for b in bars) + 12
-    figure = new_figure(width, height + above + 24)
-    axes = new_axes(figure, left, above, width - left - right, height)
+    figure = new_figure(width, height + TOP + 24)
+    axes = new_axes(figure, left, TOP, width - left - right, height)
     end = max(b.end for b in bars) or 1.0
     axes.set(xlim=(0, end), ylim=(len(bars) - 0.5, -0.5), yticks=())
-    _scale(axes, end, unit, width - left - right)
+    if any(bar.value is not None for bar in bars):
+        _scale(axes, end, unit, width - left - right)
+    else:
+        axes.set_xticks(())  # there is nothing to measure
     for row, bar in enumerate(bars):
         _bar(axes, row, bar, end / (width - left - right), n_label)
     return figure

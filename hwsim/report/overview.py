@@ -27,7 +27,8 @@ def cards(data: ReportInput) -> Html:
 
 
 def _card(title: str, value: str, below: str) -> Html:
-    parts = element("dd", words.glued(value), class_="value"), element("dd", below)
+    kind = "value unknown" if value == units.UNKNOWN else "value"
+    parts = element("dd", words.glued(value), class_=kind), element("dd", below)
     return element("div", element("dt", title), *parts)
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 WIDE, NARROW = 680.0, 344.0  # points, shown as CSS pixels
 FONT = 12.0
-LETTER_WIDTH = 0.56  # of the font size, on average
+LETTER_WIDTH = 0.6  # of the font size, on average
 TOKENS = ("ink", "muted", "grid", "paper", "events", "time", "good", "none", "mark")
 N_LOADS = 7  # shades of the map: --load-0 to --load-6, and ink on each
 _NAMES = (

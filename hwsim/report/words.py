@@ -72,11 +72,14 @@ def _accuracy(data: ReportInput) -> str:
 
 
 def _cost(data: ReportInput) -> str:
-    steps = units.number(data.steps)
-    return (
-        f"One inference takes {steps} time steps, {latency(data)} and {energy(data)} "
-        "(median [p10, p90])."
-    )
+    out = f"One inference takes {units.number(data.steps)} time steps"
+    if not (data.energy_known or data.latency_known):
+        return f"{out}; its time and its energy are not known."
+    if not data.energy_known:
+        return f"{out} and {latency(data)} (median [p10, p90]); its energy is not known."
+    if not data.latency_known:
+        return f"{out} and {energy(data)} (median [p10, p90]); its time is not known."
+    return f"{out}, {latency(data)} and {energy(data)} (median [p10, p90])."
 
 
 def _share(data: ReportInput) -> str:
