@@ -167,15 +167,18 @@ def fixed_neuron(pop: Population, neuron: Neuron, scale: float) -> FixedNeuron:
         )
     mant, exp = bias_to_words(np.asarray(64 * scale * neuron.bias))
     silent = neuron.emits == "nothing"
-    return FixedNeuron.of(
-        du=decay_u_to_du(neuron.decay_u),
-        dv=decay_v_to_dv(neuron.decay_v),
-        v_th=V_TH_MAX if silent else np.rint(neuron.v_th * scale),
-        bias_mant=mant,
-        bias_exp=exp,
-        reset="none" if silent else neuron.reset,
-        emits="nothing" if silent else "spikes",
-    )
+    try:
+        return FixedNeuron.of(
+            du=decay_u_to_du(neuron.decay_u),
+            dv=decay_v_to_dv(neuron.decay_v),
+            v_th=V_TH_MAX if silent else np.rint(neuron.v_th * scale),
+            bias_mant=mant,
+            bias_exp=exp,
+            reset="none" if silent else neuron.reset,
+            emits="nothing" if silent else "spikes",
+        )
+    except ValueError as error:
+        raise ValueError(f"layer {pop.name!r}: {error}") from error
 
 
 def _verdict(net: Network, qnet: Network, pop: Population, scale: float) -> Verdict:
@@ -183,11 +186,27 @@ def _verdict(net: Network, qnet: Network, pop: Population, scale: float) -> Verd
     for p, q in zip(net.into(pop.name), qnet.into(pop.name), strict=True):
         wanted.append(np.ravel(p.synapses.weight * float(p.gain)))
         got.append(np.ravel(q.synapses.weight) / scale)
-    if not wanted:
-        return Verdict(pop.name, "exact", "no synapses", 0.0)
-    w, g = np.concatenate(wanted), np.concatenate(got)
+    w, g = np.concatenate([*wanted, [0.0]]), np.concatenate([*got, [0.0]])
     rms = float(np.sqrt(np.mean(w**2)))
     error = float(np.sqrt(np.mean((w - g) ** 2))) / rms if rms else 0.0
-    if error == 0.0:
-        return Verdict(pop.name, "exact", "weights are multiples of the step", 0.0)
-    return Verdict(pop.name, "approximate", f"weights rounded, {error:.2%} rms", error)
+    rounded = [f"weights rounded, {error:.2%} rms"] if error else []
+    words = _rounded_words(pop.neuron, qnet[pop.name].neuron, scale)
+    rounded += [f"{' and '.join(words)} rounded to the chip's words"] if words else []
+    if not rounded:
+        return Verdict(pop.name, "exact", "every word holds its value", 0.0)
+    return Verdict(pop.name, "approximate", "; ".join(rounded), error)
+
+
+def _rounded_words(real: object, fixed: object, scale: float) -> list[str]:
+    """Which of a neuron's constants the chip's words do not hold exactly."""
+    assert isinstance(real, Neuron)
+    assert isinstance(fixed, FixedNeuron)
+    decays = np.array_equal((DECAY_MAX - fixed.du) / 4096, real.decay_u) and np.array_equal(
+        (4096 - fixed.dv) / 4096, real.decay_v
+    )
+    threshold = real.emits == "nothing" or (
+        real.fires == "above" and np.allclose(real.v_th * scale, fixed.v_th, rtol=1e-12, atol=0)
+    )
+    bias = np.allclose(64 * scale * real.bias, fixed.bias, rtol=1e-12, atol=0)
+    held = {"decays": decays, "threshold": threshold, "bias": bias}
+    return [name for name, exact in held.items() if not exact]
