@@ -27,7 +27,7 @@ Rate = Annotated[float, Field(ge=0, lt=1)]
 
 
 class _Spec(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class DataSpec(_Spec):
@@ -168,7 +168,10 @@ def load_recipe(source: str | Path) -> Recipe:
     if text.endswith(".toml"):
         if not Path(text).is_file():
             raise FileNotFoundError(f"no recipe file {text}")
-        return parse_recipe(Path(text).read_text(encoding="utf-8"), text)
+        try:
+            return parse_recipe(Path(text).read_text(encoding="utf-8"), text)
+        except UnicodeDecodeError as error:
+            raise ValueError(f"recipe {text} is not valid TOML: it is no UTF-8 text") from error
     near = difflib.get_close_matches(text, shipped, n=1, cutoff=0.4)
     hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(sorted(shipped))}"
     raise ValueError(f"unknown recipe {text!r}: {hint} (or give a `.toml` file)")

@@ -26,6 +26,8 @@ def build_stack(spec: ModelSpec, input_shape: Shape, n_classes: int) -> Stack:
                 f"the last layer {layer.name!r} must be dense with {n_classes} neurons, one per "
                 f"class, got {layer.kind} with {size}"
             )
+        if not last and layer.neuron.emits == "nothing":
+            raise ValueError(f"layer {layer.name!r} emits nothing: only the last layer may")
         blocks[layer.name] = _block(layer, size, shape, spec)
         shape = blocks[layer.name].target_shape(shape)
     return Stack(blocks, input_shape)
@@ -54,6 +56,11 @@ def _synapses(layer: LayerSpec, size: int, source: Shape) -> nn.Linear | nn.Conv
         for n in source:
             n_source *= n
         return nn.Linear(n_source, size, bias=False)
+    if source[0] % layer.groups or size % layer.groups:
+        raise ValueError(
+            f"layer {layer.name!r}: {layer.groups} groups do not divide its {source[0]} channels "
+            f"in and {size} out"
+        )
     span = layer.dilation * (layer.kernel - 1) + 1
     if min(source[1:]) + 2 * layer.padding < span:
         raise ValueError(

@@ -31,16 +31,18 @@ class QuantBlock(nn.Module):
 
     Args:
         block: without BatchNorm. shape: of its neurons. scale: integer units per real unit.
-        word: how weights are stored.
+        word: how weights are stored. name: for errors.
     """
 
-    def __init__(self, block: Block, shape: Shape, scale: float, word: WeightWord) -> None:
+    def __init__(
+        self, block: Block, shape: Shape, scale: float, word: WeightWord, name: str = "block"
+    ) -> None:
         super().__init__()
         if block.norm is not None:
             raise ValueError("fold BatchNorm before quantisation (`Stack.folded`)")
         self.synapses, self.neurons, self.dropout = block.synapses, block.neurons, block.dropout
         self.shape, self.scale, self.word = shape, scale, word
-        fixed_neuron(Population("block", shape, None), self.real_neuron(), scale)  # or it raises
+        fixed_neuron(Population(name, shape, None), self.real_neuron(), scale)  # or it raises
 
     def forward(self, spikes: Tensor) -> Tensor:
         """Training: floats on rounded values. Evaluation: the chip's integers (int64 out)."""
@@ -148,7 +150,8 @@ def with_scales(folded: Stack, chip: ChipSpec, scales: dict[str, float]) -> Stac
     """Quantised blocks at given scales, e.g. those of a checkpoint."""
     word = WeightWord(n_bits=min(8, chip.limits.weight_bits))
     blocks: dict[str, nn.Module] = {
-        name: QuantBlock(block, shape, scales[name], word) for name, block, shape in folded.shapes()
+        name: QuantBlock(block, shape, scales[name], word, name)
+        for name, block, shape in folded.shapes()
     }
     return Stack(blocks, folded.input_shape)
 
