@@ -154,7 +154,7 @@ def test_batchnorm_is_to_be_folded_first():
 )
 def test_what_the_chips_neurons_have_not_is_refused_before_training(arguments, says):
     stack = Stack({"a": Block(nn.Linear(4, 3, bias=False), LIF(**arguments))}, (4,)).eval()
-    with pytest.raises(ValueError, match=says):
+    with pytest.raises(ValueError, match=f"layer 'a' has {says}"):
         quantised(stack, CHIP, np.ones((2, 3, 4), dtype=np.uint8))
 
 
