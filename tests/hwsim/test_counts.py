@@ -4,7 +4,7 @@ from dataclasses import fields
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import hwsim
@@ -111,6 +111,7 @@ def test_every_neuron_is_updated_once_per_step_and_sample(ran):
         assert updates == neurons * steps
 
 
+@settings(max_examples=8)
 @given(runs(), st.data())
 def test_counts_of_two_runs_add_up_to_those_of_the_joined_run(ran, data):
     plan, samples, _ = ran
