@@ -93,6 +93,26 @@ def test_a_constant_drive_gives_the_interval_of_a_leaky_neuron(drive):
     assert interval_s <= expected_s + SPEC.dt_s
 
 
+@given(st.integers(0, 2**32 - 1), st.integers(1, 5), st.integers(0, 60))
+def test_spikes_are_those_of_the_equation_taken_step_by_step(seed, n_channels, n_steps):
+    drive = np.random.default_rng(seed).uniform(0, 4, (n_steps, n_channels))  # often past v_th
+    decay = np.exp(-SPEC.dt_s / SPEC.tau_s)
+    expected = []
+    for channel in range(n_channels):
+        v = 0.0
+        for step in range(n_steps):
+            start, v = v, decay * v + (1 - decay) * drive[step, channel]
+            if v >= SPEC.v_th:
+                part = (SPEC.v_th - start) / (v - start)
+                expected.append((int((step + part) * SPEC.dt_s * 1e6), channel))
+                v = 0.0
+    events = spikes_of(drive, SPEC)
+    assert sorted(zip(events["t"].tolist(), events["x"].tolist(), strict=True)) == sorted(expected)
+    assert (np.diff(events["t"]) >= 0).all()
+    assert (events["y"] == 0).all()
+    assert events["p"].all()
+
+
 def test_a_drive_below_threshold_never_fires():
     assert len(spikes_of(np.full((1000, 3), 0.999 * SPEC.v_th), SPEC)) == 0
 
