@@ -44,9 +44,15 @@ class Classifier(L.LightningModule):
         logits = self.logits(frames)
         self._log("hold", F.cross_entropy(logits.float(), labels), logits, labels)
 
-    def on_train_epoch_start(self) -> None:
-        """Draw from a state that depends on seed and epoch alone: a resumed run repeats it."""
-        torch.manual_seed(self.seed * 100_003 + self.current_epoch)
+    def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
+        """Draw from a state that depends on seed and epoch alone: a resumed run repeats it.
+
+        At the first batch, not before: opening the loader draws too, in some epochs of some runs.
+        """
+        if batch_idx == 0:
+            torch.manual_seed(self.seed * 100_003 + self.current_epoch)
+            if self.current_epoch:  # as that draw did when the recorded results were made
+                torch.empty((), dtype=torch.int64).random_()
 
     def configure_optimizers(self) -> Any:
         """AdamW with a one-cycle learning rate."""

@@ -4,6 +4,7 @@ import logging
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import lightning as L
 import torch
@@ -51,6 +52,8 @@ def fit(
     )
     history = History()
     last = folder / "last.ckpt"
+    if last.exists():
+        load_checkpoint(last)  # a damaged one is said here
     trainer = _trainer(module, epochs, [history, best, Bar(console, phase)])
     batches = loader(fit_on, module.spec.batch_size, seed=module.seed)
     try:
@@ -64,15 +67,28 @@ def fit(
             )
     except SystemExit as stopped:  # how Lightning ends after Ctrl-C
         raise KeyboardInterrupt from stopped
-    except (RuntimeError, EOFError, KeyError) as error:
-        if last.exists() and trainer.global_step == 0:
-            raise ValueError(
-                f"checkpoint {last} is damaged: delete {folder} to start over"
-            ) from error
-        raise
-    chosen = torch.load(folder / "best.ckpt", weights_only=False, map_location="cpu")
+    chosen = load_checkpoint(folder / "best.ckpt")
     module.load_state_dict(chosen["state_dict"])
     return Fitted(int(chosen["epoch"]) + 1, history.rows)
+
+
+def load_checkpoint(path: Path) -> dict[str, Any]:
+    """What a checkpoint of `fit` holds.
+
+    Raises:
+        FileNotFoundError: if there is none.
+        ValueError: if it is damaged.
+    """
+    try:
+        content: dict[str, Any] = torch.load(path, weights_only=False, map_location="cpu")
+        content["epoch"], content["state_dict"], content["callbacks"]
+    except FileNotFoundError as error:
+        raise FileNotFoundError(f"no checkpoint {path}: train again") from error
+    except Exception as error:  # damage raises whatever the bytes happen to mean
+        raise ValueError(
+            f"checkpoint {path} is damaged: delete {path.parent} to start over"
+        ) from error
+    return content
 
 
 def _trainer(module: Classifier, epochs: int, callbacks: list[L.Callback]) -> L.Trainer:

@@ -16,7 +16,7 @@ from neuro.models.stack import Stack
 from neuro.runs import RunFolder, read_json, versions, write_json
 from neuro.to_network import export
 from neuro.training.classifier import Classifier
-from neuro.training.fit import Fitted, fit
+from neuro.training.fit import Fitted, fit, load_checkpoint
 from neuro.training.qat import quantised, with_scales
 from neuro.training.samples import Samples, load_split
 
@@ -151,5 +151,5 @@ def load_stacks(run: RunFolder, splits: Splits) -> tuple[Stack, Stack]:
 
 
 def _load(stack: Stack, checkpoint: Path) -> None:
-    state = torch.load(checkpoint, weights_only=False, map_location="cpu")["state_dict"]
+    state = load_checkpoint(checkpoint)["state_dict"]
     stack.load_state_dict({name.removeprefix("stack."): value for name, value in state.items()})
