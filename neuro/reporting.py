@@ -2,6 +2,8 @@
 
 import datetime
 import os
+import zipfile
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -63,9 +65,10 @@ def _arrays(path: Path) -> dict[str, AnyArray]:
     if not path.is_file():
         raise FileNotFoundError(f"{path} is missing: deploy again")
     try:
-        with np.load(path) as file:
+        # opened here: np.load leaves a file that is no zip open
+        with path.open("rb") as raw, np.load(raw) as file:
             return {name: file[name] for name in file.files}
-    except (OSError, ValueError, EOFError) as error:
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise ValueError(f"{path} is damaged: deploy again") from error
 
 

@@ -13,6 +13,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from hwsim.atomic import write_text
 from neuro.recipe import Recipe
 
@@ -72,9 +74,23 @@ def open_run(path: str | Path) -> RunFolder:
     content = read_json(folder / "recipe.json")
     if content is None:
         raise FileNotFoundError(f"{folder} is no run folder, it has no recipe.json")
-    run = RunFolder(folder, Recipe.model_validate(content))
-    if run.result() is None:
+    try:
+        run = RunFolder(folder, Recipe.model_validate(content))
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise ValueError(
+            f"{folder / 'recipe.json'} holds no recipe of this version "
+            f"({'.'.join(map(str, first['loc']))}: {first['msg']}): train again"
+        ) from error
+    result = run.result()
+    if result is None:
         raise FileNotFoundError(f"run {folder} has not ended: `neuro train` again resumes it")
+    lost = {"samples", "float", "quantised", "class_names"} - result.keys()
+    if lost:
+        raise ValueError(
+            f"{folder / 'result.json'} is damaged (no {', '.join(sorted(lost))}): delete it and "
+            "run again"
+        )
     return run
 
 

@@ -24,15 +24,25 @@ app.command()(chips.chips)
 app.add_typer(data.app, name="data")
 
 
-@app.callback()
-def _version(
-    show: bool = typer.Option(False, "--version", help="show the version and stop"),
-) -> None:
+def _show_version(show: bool) -> None:
     if show:
         from importlib import metadata
 
         typer.echo(metadata.version("neuro-hwsim"))
         raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: bool = typer.Option(
+        False,
+        "--version",
+        callback=_show_version,
+        is_eager=True,  # else the command is missed first
+        help="show the version and stop",
+    ),
+) -> None:
+    pass
 
 
 def main() -> None:
