@@ -1,0 +1,288 @@
+"""The command line: the whole road end to end, and every error in one line."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import h5py
+import numpy as np
+import pytest
+
+import hwsim
+from neuro import cli
+from tests.neuro.tiny import TINY
+
+CHIP = "loihi1"
+
+
+def recipe_file(folder, *changes):
+    """The tiny recipe as a file, lines replaced."""
+    text = TINY
+    for old, new in changes:
+        assert old in text
+        text = text.replace(old, new, 1)
+    path = folder / "tiny.toml"
+    path.write_text(text, encoding="utf-8")
+    return str(path)
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    """A folder to work in, with a cache of its own."""
+    place = tmp_path_factory.mktemp("home")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("NEURO_CACHE", str(place / "cache"))
+        patch.setenv("COLUMNS", "200")
+        patch.delenv("NEURO_DEBUG", raising=False)
+        patch.delenv("NEURO_DATA", raising=False)
+        patch.chdir(place)
+        yield place
+
+
+@pytest.fixture
+def neuro(home, capsys, monkeypatch):
+    """Run `neuro ...` in this process: (exit code, stdout, stderr)."""
+
+    def run(*words):
+        monkeypatch.setattr(sys, "argv", ["neuro", *map(str, words)])
+        code = 0
+        try:
+            cli.main()
+        except SystemExit as end:
+            code = end.code or 0
+        said = capsys.readouterr()
+        return code, said.out, said.err
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def trained(home):
+    """A run folder that every test may copy."""
+    command = [sys.executable, "-m", "neuro", "train", recipe_file(home), "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    said = json.loads(done.stdout)
+    assert "Traceback" not in done.stderr
+    return home / said["run"], said
+
+
+@pytest.fixture
+def run(trained, tmp_path):
+    """A copy of the trained run, to spoil."""
+    without = shutil.ignore_patterns("deploy-*")
+    return shutil.copytree(trained[0], tmp_path / trained[0].name, ignore=without)
+
+
+def assert_one_line(answer, *words):
+    """Exit code 1, nothing on stdout, one line on stderr that says what is wrong."""
+    code, out, err = answer
+    lines = [line for line in err.splitlines() if line.startswith("error:")]
+    assert code == 1, err
+    assert out == ""
+    assert len(lines) == 1, err
+    assert err.rstrip().splitlines()[-1] == lines[0]
+    assert "Traceback" not in err
+    for word in words:
+        assert word in lines[0]
+
+
+def parts_below(folder):
+    return [path for path in folder.rglob("*") if path.suffix in (".part", ".tmp")]
+
+
+def test_the_whole_road(trained, neuro):
+    run, result = trained
+    assert (run / "chip.h5").is_file()
+    assert result["quantised"]["test"]["n_total"] == 20
+    code, out, err = neuro("deploy", run, "--chip", CHIP, "--json")
+    assert code == 0, err
+    deployed = json.loads(out)
+    assert deployed["n_correct"] == result["quantised"]["test"]["n_correct"]
+    assert deployed["parity"]["n_different"] == deployed["parity"]["n_answers_different"] == 0
+    assert deployed["parity"]["n_spikes"] > 0
+    assert deployed["bill"]["energy_band_j"]["median"] > 0
+    assert np.sum(deployed["confusion"]) == 20
+    code, out, err = neuro("report", run, "--chip", CHIP, "--json")
+    assert code == 0, err
+    files = json.loads(out)
+    page = (run.parent.parent / files["html"]).read_text(encoding="utf-8")
+    assert run.name in page
+    json.loads((run.parent.parent / files["json"]).read_text(encoding="utf-8"))
+    assert not parts_below(run)
+
+
+def test_a_reader_gets_lines(trained, neuro):
+    code, out, err = neuro("train", recipe_file(trained[0].parent.parent))
+    assert code == 0
+    assert "has ended already" in err
+    assert out.splitlines()[0].startswith("float      test")
+    assert out.splitlines()[-1].startswith("next: neuro deploy")
+    code, out, _ = neuro("deploy", trained[0])
+    assert [line.split()[0] for line in out.splitlines()] == [
+        "accuracy", "exactness", "energy", "latency", "not",
+    ]  # fmt: skip
+
+
+def test_a_run_is_found_by_the_start_of_its_name(trained, neuro):
+    code, _, err = neuro("deploy", trained[0].name[:8], "--json")
+    assert code == 0, err
+
+
+def test_chips_and_versions_are_told(neuro):
+    code, out, _ = neuro("chips", "--json")
+    assert code == 0
+    assert CHIP in [chip["name"] for chip in json.loads(out)["chips"]]
+    code, out, _ = neuro("chips", CHIP)
+    assert code == 0
+    assert "energy.sop" in out
+    code, out, _ = neuro("--version")
+    assert code == 0
+    assert out.strip()
+
+
+def test_a_missing_run(neuro):
+    assert_one_line(neuro("deploy", "nothing-here"), "no run nothing-here", "neuro train")
+    assert_one_line(neuro("report", "nothing-here"), "no run nothing-here")
+
+
+def test_a_folder_that_is_no_run(neuro, tmp_path):
+    assert_one_line(neuro("deploy", tmp_path), "no run folder")
+
+
+def test_an_unknown_chip_with_the_nearest_name(neuro, run):
+    for command in ("deploy", "report"):
+        answer = neuro(command, run, "--chip", "loihi")
+        assert_one_line(answer, "unknown chip 'loihi'", "did you mean 'loihi1'")
+
+
+def test_an_unknown_recipe_with_the_nearest_name(neuro):
+    assert_one_line(neuro("train", "digit"), "unknown recipe 'digit'", "did you mean 'digits'")
+    assert_one_line(neuro("train", "no.toml"), "no recipe file no.toml")
+
+
+def test_a_recipe_for_an_unknown_chip_or_data_set(neuro, tmp_path):
+    file = recipe_file(tmp_path, ("[qat]\n", '[qat]\nchip = "loihi9"\n'))
+    assert_one_line(neuro("train", file), "unknown chip 'loihi9'")
+    file = recipe_file(tmp_path, ("nmnist-slice", "nmnist-slize"))
+    assert_one_line(neuro("train", file), "nmnist-slize")
+
+
+def test_a_report_before_its_deployment(neuro, run):
+    assert_one_line(neuro("report", run), "was not deployed on 'loihi1'", "neuro deploy")
+
+
+def test_a_truncated_network(neuro, run):
+    path = run / "chip.h5"
+    path.write_bytes(path.read_bytes()[:-1000])
+    assert_one_line(neuro("deploy", run), "chip.h5")
+    assert not list(run.glob("deploy-*/*"))
+
+
+def test_a_network_with_nan_weights(neuro, run):
+    with h5py.File(run / "network.h5", "r+") as file:
+        weight = file["projections/0000/synapses/weight"]
+        values = weight[()]
+        values.flat[0] = np.nan
+        weight[()] = values
+    with pytest.raises(ValueError, match=r"network\.h5"):
+        hwsim.load_network(run / "network.h5")
+    shutil.copy(run / "network.h5", run / "chip.h5")
+    assert_one_line(neuro("deploy", run), "chip.h5")
+    assert not list(run.glob("deploy-*/*"))
+
+
+def test_a_damaged_json(neuro, run):
+    (run / "result.json").write_text('{"name": ')
+    assert_one_line(neuro("deploy", run), "result.json is damaged")
+
+
+def test_a_recipe_json_of_another_kind(neuro, run):
+    (run / "recipe.json").write_text('{"name": "tiny"}')
+    assert_one_line(neuro("deploy", run), "recipe.json")
+
+
+def test_a_result_without_its_numbers(neuro, run):
+    (run / "result.json").write_text("{}")
+    assert_one_line(neuro("deploy", run), "result.json")
+
+
+def test_damaged_counts(neuro, run):
+    assert neuro("deploy", run)[0] == 0
+    counts = run / f"deploy-{CHIP}" / "counts.npz"
+    whole = counts.read_bytes()
+    for raw in (whole[: len(whole) // 2], b"", b"x" * 50):
+        counts.write_bytes(raw)
+        assert_one_line(neuro("report", run), "counts.npz", "deploy again")
+    assert not list(run.glob("deploy-*/report.*"))
+
+
+def test_a_network_that_does_not_fit(neuro, home, tmp_path):
+    big = (
+        ("downsample = 2", "downsample = 1"),
+        ("size = 4\nstride = 3", "size = 8"),
+        ("epochs = 2", "epochs = 1"),
+        ("[qat]\nepochs = 1", "[qat]\nepochs = 0"),
+    )
+    code, out, err = neuro("train", recipe_file(tmp_path, *big), "--json")
+    assert code == 0, err
+    run = home / json.loads(out)["run"]
+    answer = neuro("deploy", run)
+    assert_one_line(answer, "layer 'readout' does not fit", "axons_in 8192 of 4096")
+    assert not list(run.glob("deploy-*"))
+
+
+def test_a_damaged_data_file(neuro, tmp_path):
+    place = tmp_path / "data" / "nmnist-small"
+    place.mkdir(parents=True)
+    (place / "nmnist_small.zip").write_bytes(b"PK\x03\x04" + b"x" * 500)
+    file = recipe_file(tmp_path, ("nmnist-slice", "nmnist-small"))
+    answer = neuro("train", file, "--root", tmp_path / "data", "--runs", tmp_path / "runs")
+    assert_one_line(answer, "nmnist_small.zip")
+    assert not list(tmp_path.glob("runs/*/result.json"))
+
+
+def test_data_that_is_not_here(neuro, tmp_path):
+    file = recipe_file(tmp_path, ("nmnist-slice", "nmnist-small"))
+    assert_one_line(neuro("train", file, "--root", tmp_path), "'nmnist-small' is not here")
+
+
+def test_a_runs_folder_that_cannot_be_written(neuro, tmp_path):
+    (tmp_path / "file").write_text("no folder")
+    answer = neuro("train", recipe_file(tmp_path), "--runs", tmp_path / "file" / "runs")
+    assert_one_line(answer, str(tmp_path / "file"))
+
+
+def test_a_damaged_checkpoint(neuro, tmp_path):
+    file, runs = recipe_file(tmp_path), tmp_path / "runs"
+    assert neuro("train", file, "--runs", runs)[0] == 0
+    run = next(runs.iterdir())
+    (run / "result.json").unlink()
+    (run / "qat" / "last.ckpt").write_bytes(b"cut")
+    assert_one_line(neuro("train", file, "--runs", runs), "last.ckpt is damaged: delete")
+    assert not (run / "result.json").exists()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals")
+def test_ctrl_c_ends_training_and_the_same_command_resumes(home, tmp_path):
+    file = recipe_file(tmp_path, ("epochs = 2", "epochs = 40"), ("epochs = 1", "epochs = 0"))
+    command = [sys.executable, "-m", "neuro", "train", file, "--runs", str(tmp_path / "runs")]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 60
+    while not list(tmp_path.glob("runs/*/float/last.ckpt")) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130, err
+    assert out == ""
+    assert err.splitlines()[-1].startswith("interrupted: the same command resumes")
+    assert "Traceback" not in err
+    assert not list(tmp_path.glob("runs/*/result.json"))
+    again = subprocess.run([*command, "--json"], capture_output=True, text=True, check=True)
+    rows = json.loads(again.stdout)["float"]["history"]
+    assert [row["epoch"] for row in rows] == list(range(1, 41))
+    assert "epoch 1/40" not in again.stderr  # it went on, it did not start over
+    assert not parts_below(tmp_path)
