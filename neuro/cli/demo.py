@@ -12,7 +12,7 @@ def demo(
     runs: Annotated[Path, typer.Option(help="where run folders live")] = Path("runs"),
     recipe: Annotated[str, typer.Option(help="recipe to take")] = "digits",
     seed: Annotated[int | None, typer.Option(min=0, help="instead of the recipe's")] = None,
-    threads: Annotated[int, typer.Option(min=1, help="CPU threads")] = 2,
+    threads: Annotated[int, typer.Option(min=1, help="CPU threads")] = 1,
     as_json: AsJson = False,
 ) -> None:
     """Train on scikit-learn's digits as events, carry it onto Loihi 1, simulate, price, report."""
