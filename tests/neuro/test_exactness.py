@@ -217,6 +217,32 @@ def test_a_current_that_wraps_and_a_potential_that_saturates_agree(emits):
     assert run.v["a"].max() == 2**23 - 1
 
 
+def constant_layer(n_inputs, weight, neurons):
+    """One neuron that hears every input with the same integer weight."""
+    dense = nn.Linear(n_inputs, 1, bias=False)
+    nn.init.constant_(dense.weight, weight)
+    stack = Stack({"a": Block(dense, neurons)}, (n_inputs,))
+    return with_scales(stack, chip_with(), {"a": 1.0}).eval()
+
+
+@pytest.mark.parametrize(("sign", "v"), [(1, 2**23 - 1), (-1, 2**23 - 1)])
+def test_the_ends_of_the_currents_word_are_the_chips(sign, v):
+    """2^23 is held, -2^23 wraps to it: 1024 spikes of weight 128, 6 bits up."""
+    readout = LIF(decay_v=1.0, emits="nothing")
+    qstack, frames = constant_layer(1024, 128.0 * sign, readout), np.ones((1, 1, 1024), np.uint8)
+    assert qstack(as_torch(frames, torch.float32)).item() == v
+    assert_chain(qstack, frames, chip_with(synapse_bits_per_core=2**30))
+
+
+@given(st.integers(1, 6), st.lists(st.integers(0, 6), min_size=1, max_size=12),
+       st.sampled_from(["zero", "subtract", "none"]))  # fmt: skip
+def test_a_potential_at_the_threshold_is_silent_everywhere(v_th, arriving, reset):
+    """Every potential is a multiple of the threshold's unit, so ties are common."""
+    qstack = constant_layer(6, 2.0, LIF(decay_v=1.0, v_th=2.0 * v_th, reset=reset))
+    frames = (np.arange(6) < np.array(arriving)[:, None]).astype(np.uint8)[None]
+    assert_chain(qstack, frames, chip_with())
+
+
 @settings(max_examples=8)
 @given(stacks(chip_neurons, weight=fine), SEEDS)
 def test_counts_in_the_input_are_plain_spikes_to_the_chip(stack, seed):
