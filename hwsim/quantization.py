@@ -29,7 +29,7 @@ class Verdict:
     population: str
     verdict: str
     reason: str
-    rms_weight_error: float  # relative to the rms weight
+    rms_weight_error: float | None  # relative to the rms weight; None: not measured
 
 
 def decay_u_to_du(decay_u: AnyArray | float) -> IntArray:

@@ -67,7 +67,11 @@ def deploy(
         "n_correct": int((guess == test.labels).sum()),
         "n_total": len(test),
         "confusion": confusion.tolist(),
-        "raster": {"label": int(test.labels[sample]), "answer": int(guess[sample])},
+        "raster": {
+            "label": int(test.labels[sample]),
+            "answer": int(guess[sample]),
+            "output": done.output[sample].tolist(),
+        },
         "parity": asdict(parity(qstack, test.frames, done)),
         "verdicts": [asdict(v) for v in verdicts(run, net)],
         "layers": [asdict(row) for row in build_layers(plan, done)],
@@ -86,7 +90,7 @@ def verdicts(run: RunFolder, net: hwsim.Network) -> tuple[Verdict, ...]:
     if not run.recipe.qat.epochs:
         reason = "rounded after training, no fine-tuning in integers"
         return tuple(
-            Verdict(p.name, "approximate", reason, 0.0) for p in net.populations if p.neuron
+            Verdict(p.name, "approximate", reason, None) for p in net.populations if p.neuron
         )
     reason = "trained in the chip's integers: what was evaluated is what runs"
     return tuple(Verdict(p.name, "exact", reason, 0.0) for p in net.populations if p.neuron)

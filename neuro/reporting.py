@@ -50,7 +50,9 @@ def gather(run: RunFolder, chip: hwsim.ChipSpec) -> ReportInput:
         chance=1 / result["n_classes"],
         confusion=np.array(content["confusion"], dtype=np.int64),
         classes=tuple(names),
-        raster=Raster(_arrays(folder / "raster.npz"), label, answer),
+        raster=Raster(
+            _arrays(folder / "raster.npz"), label, answer, np.array(content["raster"]["output"])
+        ),
         curves=_curves(result),
         exactness=_exactness(run, content),
         provenance=_provenance(run, result, content),
