@@ -44,7 +44,7 @@ FITTED = (
     "width_spread",
     "light_spread",
 )
-# A deviation of this fraction of the target weighs 1 in the fit. The six come first.
+# A deviation of this fraction of the target weighs 1 in the fit. The six published ones come first.
 WEIGHTS = {name: 0.01 if i < 6 else 0.10 for i, name in enumerate(TARGETS)}
 
 

@@ -1,5 +1,6 @@
 """Carry a trained run onto a chip: compile, simulate its test set, check exactness, price."""
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -64,6 +65,7 @@ def deploy(
     content = {
         "run": run.path.name,
         "chip": chip.name,
+        "chip_digest": chip_digest(chip),
         "n_correct": int((guess == test.labels).sum()),
         "n_total": len(test),
         "confusion": confusion.tolist(),
@@ -137,6 +139,11 @@ def counts_from_arrays(arrays: dict[str, AnyArray]) -> Counts:
     critical = Critical(**{f.name: int(arrays[f"critical_{f.name}"]) for f in fields(Critical)})
     rest = {f.name: word(arrays[f.name]) for f in fields(Counts) if f.name != "critical"}
     return Counts(**rest, critical=critical)
+
+
+def chip_digest(chip: hwsim.ChipSpec) -> str:
+    """Hash of everything in a chip's file: a bill is of this chip, not of its name."""
+    return hashlib.sha256(chip.model_dump_json().encode()).hexdigest()[:16]
 
 
 def load_deployment(run: RunFolder, chip: str) -> dict[str, Any]:

@@ -37,14 +37,14 @@ def export_run(
     return folder
 
 
-def verify_run(run: RunFolder, folder: Path) -> dict[str, Any]:
+def verify_run(run: RunFolder, chip: hwsim.ChipSpec, folder: Path) -> dict[str, Any]:
     """Run the folder in Lava, compare every spike, time the simulator beside it.
 
     Raises:
         FileNotFoundError: if there is no Python 3.10 or no uv; says how to get one.
     """
     verdict = verify_lava(folder)
-    seconds = seconds_per_sample(run, folder)
+    seconds = seconds_per_sample(run, chip, folder)
     ratio = verdict.seconds_per_sample / seconds
     content = asdict(verdict) | {
         "n_spikes_compared": verdict.n_spikes_compared,
@@ -60,9 +60,11 @@ def verify_run(run: RunFolder, folder: Path) -> dict[str, Any]:
     return content
 
 
-def seconds_per_sample(run: RunFolder, folder: Path, *, repeats: int = 5) -> float:
+def seconds_per_sample(
+    run: RunFolder, chip: hwsim.ChipSpec, folder: Path, *, repeats: int = 5
+) -> float:
     """Median time of a sample in the simulator, one thread, the samples in one call."""
-    plan = hwsim.compile(hwsim.load_network(run.chip_network), hwsim.load_chip("loihi1"))
+    plan = hwsim.compile(hwsim.load_network(run.chip_network), chip)
     with np.load(folder / "inputs.npz") as file:
         samples = file[file.files[0]]
     shape = plan.network.inputs[0].shape

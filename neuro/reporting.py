@@ -15,7 +15,7 @@ from hwsim.quantization import Verdict
 from hwsim.report import write_report
 from hwsim.report.data import Accuracy, Curves, Raster, ReportInput
 from hwsim.report.layers import LayerRow
-from neuro.deploy import counts_from_arrays, load_deployment
+from neuro.deploy import chip_digest, counts_from_arrays, load_deployment
 from neuro.runs import RunFolder, read_json
 
 
@@ -25,12 +25,24 @@ def write(run: RunFolder, chip: hwsim.ChipSpec) -> tuple[Path, Path]:
     Raises:
         FileNotFoundError: if the run was not deployed on the chip.
     """
-    return write_report(gather(run, chip), run.deployment(chip.name))
+    folder = run.deployment(chip.name)
+    try:
+        content = gather(run, chip)
+    except (KeyError, TypeError, IndexError) as error:
+        raise ValueError(
+            f"{folder} or {run.path / 'result.json'} is damaged or of another version "
+            f"({type(error).__name__}: {error}): deploy again"
+        ) from error
+    return write_report(content, folder)
 
 
 def gather(run: RunFolder, chip: hwsim.ChipSpec) -> ReportInput:
     """Everything the report shows."""
     content, result = load_deployment(run, chip.name), run.result() or {}
+    if content["chip_digest"] != chip_digest(chip):
+        raise ValueError(
+            f"{run.path} was deployed on another {chip.name!r} than this one: deploy again"
+        )
     folder = run.deployment(chip.name)
     counts = counts_from_arrays(_arrays(folder / "counts.npz"))
     names = result["class_names"]

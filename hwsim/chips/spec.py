@@ -119,7 +119,7 @@ class Powers(_Spec):
 class ChipSpec(_Spec):
     """A chip of digital neurocores in Loihi's integer arithmetic."""
 
-    name: str
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")  # names a folder of results
     title: str
     arithmetic: Literal["loihi"]
     technology: str

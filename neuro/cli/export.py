@@ -34,7 +34,7 @@ def export(
     lines = [f"lava       {folder}, run it with: uv run --python 3.10 {folder / 'run_lava.py'}"]
     if verify:
         err.print("running Lava (the first time it builds a Python 3.10 environment)")
-        content |= verify_run(opened, folder)
+        content |= verify_run(opened, spec, folder)
         lines.append(content["sentence"])
     emit(content, lines, as_json=as_json)
     if verify and content["n_different"]:
