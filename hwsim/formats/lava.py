@@ -332,12 +332,12 @@ def verify_lava(
     Raises:
         ValueError: if Python 3.10, uv or a file is missing, or Lava fails.
     """
-    uv = _find_uv()
-    if uv is None:
-        raise ValueError("uv builds Lava's environment and is not installed: `pip install uv`")
     missing = [name for name in (SCRIPT, *FILES) if not (folder / name).is_file()]
     if missing:
         raise ValueError(f"{folder} holds no {missing[0]}: export the network there first")
+    uv = _find_uv()
+    if uv is None:
+        raise ValueError("uv builds Lava's environment and is not installed: `pip install uv`")
     command = [uv, "run", "--quiet", "--python", str(find_python310()), "--script"]
     command += [str(folder / SCRIPT)]
     command += [] if n_samples is None else ["--samples", str(n_samples)]
