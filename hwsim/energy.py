@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from hwsim.arrays import FloatArray
-from hwsim.chips.spec import ChipSpec, Constant, PriceList
+from hwsim.chips.spec import ChipSpec, Constant, Energies, PriceList, Times
 from hwsim.counts import Counts
 
 Z90 = 1.2815515594457831  # standard normal quantile of 90 %: where the bands lie
@@ -113,7 +113,7 @@ def price(counts: Counts, chip: ChipSpec, *, seed: int = 0) -> Bill:
     """What an average inference costs on a chip.
 
     Static and host power are paid for the whole latency. A time step lasts as long as its slowest
-    core, plus its longest route, plus the barrier [Davies2018].
+    core computes or its packets travel, whichever is longer, plus the barrier [Davies2018].
 
     Args:
         counts: of a simulation on `chip`. seed: of the Monte Carlo draw of the constants.
@@ -159,86 +159,84 @@ def price(counts: Counts, chip: ChipSpec, *, seed: int = 0) -> Bill:
 
 def _energy_terms(counts: Counts, chip: ChipSpec, latency_s: float) -> tuple[Term, ...]:
     n, e, p = counts.n_samples, chip.energy, chip.power
+    off_chip = {"spikes": counts.n_inputs}
 
-    def per(total_count: Any) -> float:
-        return float(np.sum(total_count)) / n
+    def each(component: str, what: str, event: str, price: str) -> Term | None:
+        constant = getattr(e, price)
+        if constant is None:  # no event of its own on this chip
+            return None
+        amount = float(np.sum(getattr(counts, event)) - off_chip.get(event, 0)) / n
+        return Term(component, what, amount, f"energy.{price}", constant)
 
-    return (
-        Term("synapses", "synaptic operations", per(counts.sops), "energy.sop", e.sop),
-        Term(
-            "neurons",
-            "active neuron updates",
-            per(counts.updates_active),
-            "energy.update_active",
-            e.update_active,
-        ),
-        Term(
-            "neurons",
-            "idle neuron updates",
-            per(counts.updates_inactive),
-            "energy.update_inactive",
-            e.update_inactive,
-        ),
-        Term("network", "packets sent", per(counts.packets), "energy.packet", e.packet),
-        Term("network", "hops east-west", per(counts.hops_ew), "energy.hop_ew", e.hop_ew),
-        Term("network", "hops north-south", per(counts.hops_ns), "energy.hop_ns", e.hop_ns),
-        Term("sync", "barriers", per(counts.n_steps), "energy.barrier", e.barrier),
-        Term("reset", "state resets", 1.0, "energy.reset", e.reset),
-        Term(
-            "static",
-            f"{counts.n_cores} powered cores, seconds",
-            counts.n_cores * latency_s,
-            "power.core",
-            p.core,
-        ),
-        Term("host", "embedded processors, seconds", latency_s, "power.host", p.host),
-        Term(
-            "host", "spikes brought in", per(counts.n_inputs), "energy.input_spike", e.input_spike
-        ),
-        Term("host", "values read out", per(counts.n_readouts), "energy.readout", e.readout),
+    def held(component: str, what: str, amount: float, price: str) -> Term | None:
+        constant = getattr(p, price)
+        if constant is None:
+            return None
+        return Term(component, what, amount * latency_s, f"power.{price}", constant)
+
+    terms = (
+        *(each("synapses", *line) for line in _sop_lines(e)),
+        each("neurons", "active neuron updates", "updates_active", "update_active"),
+        each("neurons", "idle neuron updates", "updates_inactive", "update_inactive"),
+        each("neurons", "spikes fired", "spikes", "spike"),
+        each("network", "packets sent", "packets", "packet"),
+        each("network", "packets received", "packets_in", "packet_in"),
+        each("network", "hops east-west", "hops_ew", "hop_ew"),
+        each("network", "hops north-south", "hops_ns", "hop_ns"),
+        each("network", "hops from chip to chip", "hops_chip", "hop_chip"),
+        each("sync", "barriers", "n_steps", "barrier"),
+        Term("reset", "state resets", float(counts.n_chips), "energy.reset", e.reset),
+        held("static", f"{counts.n_cores} powered cores, seconds", counts.n_cores, "core"),
+        held("static", f"{counts.n_chips} powered chips, seconds", counts.n_chips, "chip"),
+        held("host", "embedded processors, seconds", counts.n_chips, "host"),
+        each("host", "spikes brought in", "n_inputs", "input_spike"),
+        each("host", "values read out", "n_readouts", "readout"),
     )
+    return tuple(term for term in terms if term is not None)
+
+
+def _sop_lines(prices: Energies | Times) -> list[tuple[str, str, str]]:
+    """What, count and price of the synaptic operations, by the kinds that a chip tells apart."""
+    kinds = {"dense": "sop", "sparse": "sop_sparse", "conv": "sop_conv"}
+    apart = {k: price if getattr(prices, price) else "sop" for k, price in kinds.items()}
+    if set(apart.values()) == {"sop"}:
+        return [("synaptic operations", "sops", "sop")]
+    return [(f"{k} synaptic operations", f"sops_{k}", price) for k, price in apart.items()]
 
 
 def _time_terms(counts: Counts, chip: ChipSpec) -> tuple[Term, ...]:
     c, t, n = counts.critical, chip.time, counts.n_samples
     steps = counts.n_steps / n
     tiles = chip.mesh.columns * chip.mesh.rows
-    share = (counts.n_tiles - 1) / (tiles - 1) if tiles > 1 else 0.0
-    slow = "on the slowest core"
-    return (
-        Term("synapses", f"synaptic operations {slow}", c.sops / n, "time.sop", t.sop),
-        Term(
-            "neurons",
-            f"active updates {slow}",
-            c.updates_active / n,
-            "time.update_active",
-            t.update_active,
+    share = min(1.0, (counts.n_tiles - 1) / (tiles - 1)) if tiles > 1 else 0.0
+    core, route = "on the slowest core", "longest route"
+
+    def each(component: str, what: str, amount: float, price: str) -> Term | None:
+        constant = getattr(t, price)
+        if constant is None:
+            return None
+        return Term(component, what, amount / n, f"time.{price}", constant)
+
+    terms = (
+        *(
+            each("synapses", f"{what} {core}", getattr(c, event), price)
+            for what, event, price in _sop_lines(t)
         ),
-        Term(
-            "neurons",
-            f"idle updates {slow}",
-            c.updates_inactive / n,
-            "time.update_inactive",
-            t.update_inactive,
-        ),
-        Term("network", f"packets sent {slow}", c.packets / n, "time.packet", t.packet),
-        Term("network", "hops east-west, longest route", c.hops_ew / n, "time.hop_ew", t.hop_ew),
-        Term("network", "hops north-south, longest route", c.hops_ns / n, "time.hop_ns", t.hop_ns),
-        Term(
-            "sync",
-            "barriers, share of one tile",
-            steps * (1 - share),
-            "time.barrier_one_tile",
-            t.barrier_one_tile,
-        ),
-        Term(
-            "sync",
-            "barriers, share of all tiles",
-            steps * share,
-            "time.barrier_all_tiles",
-            t.barrier_all_tiles,
-        ),
+        each("neurons", f"active updates {core}", c.updates_active, "update_active"),
+        each("neurons", f"idle updates {core}", c.updates_inactive, "update_inactive"),
+        each("neurons", f"spikes fired {core}", c.spikes, "spike"),
+        each("network", f"packets sent {core}", c.packets, "packet"),
+        each("network", f"packets received {core}", c.packets_in, "packet_in"),
+        each("network", f"hops east-west, {route}", c.hops_ew, "hop_ew"),
+        each("network", f"hops north-south, {route}", c.hops_ns, "hop_ns"),
+        each("network", f"hops from chip to chip, {route}", c.hops_chip, "hop_chip"),
+        each("network", "waits for the busiest link, east-west", c.waits_ew, "hop_ew"),
+        each("network", "waits for the busiest link, north-south", c.waits_ns, "hop_ns"),
+        each("sync", "barriers, share of one tile", n * steps * (1 - share), "barrier_one_tile"),
+        each("sync", "barriers, share of all tiles", n * steps * share, "barrier_all_tiles"),
+        each("sync", "barriers over chips", n * steps * (counts.n_chips > 1), "barrier_chips"),
     )
+    return tuple(term for term in terms if term is not None)
 
 
 def total(terms: tuple[Term, ...]) -> float:

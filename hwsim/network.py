@@ -9,7 +9,7 @@ import numpy as np
 
 from hwsim.arrays import AnyArray, digest, frozen
 from hwsim.neuron import FixedNeuron, Neuron
-from hwsim.synapses import Dense, Shape, Synapses, size_of
+from hwsim.synapses import Conv2d, Shape, Synapses, size_of
 
 SignMode = Literal["mixed", "excitatory", "inhibitory"]
 
@@ -100,7 +100,7 @@ class Projection:
     Attributes:
         source, target: names of populations.
         delay: steps from a spike to its arrival, one number () or one per synapse (the shape of
-            dense weights). 0 arrives in the same step: legal only outside cycles.
+            dense or sparse weights). 0 arrives in the same step: legal only outside cycles.
         gain: factor on the arriving sum: one number, or one per step.
         word: storage of integer weights; None when weights are real.
     """
@@ -137,8 +137,8 @@ class Projection:
         where = f"projection {self.source} -> {self.target}"
         if self.delay.size == 0 or self.delay.min() < 0:
             raise ValueError(f"{where}: delays must be 0 steps or more")
-        if self.delay.ndim and not isinstance(self.synapses, Dense):
-            raise ValueError(f"{where}: one delay per synapse needs dense synapses")
+        if self.delay.ndim and isinstance(self.synapses, Conv2d):
+            raise ValueError(f"{where}: one delay per synapse needs dense or sparse synapses")
         if self.delay.ndim and self.delay.shape != self.synapses.weight.shape:
             raise ValueError(
                 f"{where}: delays {self.delay.shape} do not match weights "
@@ -221,7 +221,7 @@ class Network:
         if isinstance(source.neuron, Neuron | FixedNeuron) and source.neuron.emits == "nothing":
             raise ValueError(f"projection out of {source.name!r}, which emits nothing")
         shape = projection.synapses.target_shape(source.shape)
-        flat = isinstance(projection.synapses, Dense)
+        flat = not isinstance(projection.synapses, Conv2d)
         if shape is None or (shape != target.shape and not (flat and shape[0] == target.size)):
             raise ValueError(
                 f"projection {source.name} {source.shape} -> {target.name} {target.shape}: its "

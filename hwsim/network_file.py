@@ -15,14 +15,18 @@ from hwsim.arrays import AnyArray
 from hwsim.atomic import atomic_path
 from hwsim.network import Network, Population, Projection, WeightWord
 from hwsim.neuron import FixedNeuron, Neuron
-from hwsim.synapses import Conv2d, Dense, Synapses
+from hwsim.synapses import Conv2d, Dense, Sparse, Synapses
 
 FORMAT = "neuro-hwsim network"
 VERSION = 1
 SEAL = b"sha256:"
 SEAL_BYTES = len(SEAL) + hashlib.sha256().digest_size
 NEURONS: dict[str, type[Neuron] | type[FixedNeuron]] = {"real": Neuron, "fixed": FixedNeuron}
-SYNAPSES: dict[str, type[Dense] | type[Conv2d]] = {"dense": Dense, "conv2d": Conv2d}
+SYNAPSES: dict[str, type[Dense] | type[Conv2d] | type[Sparse]] = {
+    "dense": Dense,
+    "conv2d": Conv2d,
+    "sparse": Sparse,
+}
 
 
 def save_network(net: Network, path: Path) -> None:

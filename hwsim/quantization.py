@@ -16,7 +16,7 @@ from hwsim.chips.spec import ChipSpec
 from hwsim.network import Network, Population, Projection, WeightWord
 from hwsim.neuron import BIAS_EXP_MAX, BIAS_MANT_MAX, DECAY_MAX, V_TH_MAX, FixedNeuron, Neuron
 from hwsim.simulation import simulate
-from hwsim.synapses import Conv2d, Dense, Synapses
+from hwsim.synapses import with_weight
 
 V_HEADROOM = 0.5  # calibrated potentials use at most this part of the 24-bit range
 V_RANGE = (1 << 17) * V_HEADROOM  # in units of the threshold mantissa
@@ -130,19 +130,6 @@ def _quantize_projection(p: Projection, scale: float, word: WeightWord) -> Proje
     weight = quantize_weights(p.synapses.weight * float(p.gain), scale, word)
     return Projection.of(
         p.source, p.target, with_weight(p.synapses, weight), delay=p.delay, word=word
-    )
-
-
-def with_weight(synapses: Synapses, weight: AnyArray) -> Synapses:
-    """The same synapses with other weights."""
-    if isinstance(synapses, Dense):
-        return Dense.of(weight)
-    return Conv2d.of(
-        weight,
-        stride=synapses.stride,
-        padding=synapses.padding,
-        dilation=synapses.dilation,
-        groups=synapses.groups,
     )
 
 

@@ -6,18 +6,18 @@ call the same kernels, so they cannot differ.
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from hwsim import kernels
 from hwsim._accelerate import threads
-from hwsim.arrays import AnyArray, IntArray
+from hwsim.arrays import AnyArray, IntArray, frozen
 from hwsim.counts import Counts
+from hwsim.kernels import deliver, neurons
 from hwsim.mapping.plan import Plan
 from hwsim.network import Network, Population, Projection
 from hwsim.neuron import FixedNeuron, Neuron
-from hwsim.synapses import Conv2d, Dense, size_of
+from hwsim.synapses import Conv2d, Dense, Sparse, size_of, with_weight
 from hwsim.tally import tally
 
 INT32_SAFE = 2**31 - 1
@@ -337,7 +337,9 @@ class _Engine:
         assert p.word is not None
         for delay in np.unique(p.delay):
             weight = np.where(p.delay == delay, p.synapses.weight, 0)
-            one = Projection.of(p.source, p.target, Dense.of(weight), delay=delay, word=p.word)
+            one = replace(
+                p, synapses=with_weight(p.synapses, weight), delay=frozen(delay, np.int64)
+            )
             sums = np.zeros_like(self.states[p.target].a, dtype=np.int64)
             counted = self.sops.copy()
             self._scatter(one, spikes, weight, t0, t1, sums)
@@ -368,13 +370,21 @@ class _Engine:
             if p.delay.ndim:
                 beyond = np.minimum(p.delay.T, self.window)  # past the end is past the end
                 delay = np.ascontiguousarray(beyond, dtype=np.int32)
-                kernels.deliver_delayed(spikes, rows, delay, t0, t1, a, self.sops)
+                deliver.deliver_delayed(spikes, rows, delay, t0, t1, a, self.sops)
             else:
-                kernels.deliver_dense(spikes, rows, int(p.delay), t0, t1, a, self.sops)
+                deliver.deliver_dense(spikes, rows, int(p.delay), t0, t1, a, self.sops)
+            return
+        if isinstance(p.synapses, Sparse):
+            delay = np.minimum(p.delay, self.window).reshape(-1).astype(np.int32)
+            listed = p.synapses
+            rows = weight.astype(narrow)
+            deliver.deliver_sparse(
+                spikes, listed.indptr, listed.target, rows, delay, t0, t1, a, self.sops
+            )
             return
         conv = p.synapses
         source, target = self.net[p.source].shape, self.net[p.target].shape
-        kernels.deliver_conv2d(
+        deliver.deliver_conv2d(
             spikes,
             source[1:],
             target[1:],
@@ -403,8 +413,9 @@ class _Engine:
             flat = np.broadcast_to(values, pop.shape).reshape(-1)
             return np.ascontiguousarray(flat, dtype=np.float64)
 
-        bounds = self.plan.bounds(pop.name) if self.plan else np.array([0, pop.size])
-        kernels.step_fixed(
+        one = (np.array([0, pop.size]), np.array([0]))
+        bounds, run_part = self.plan.runs(pop.name) if self.plan else one
+        neurons.step_fixed(
             state.a,
             per_neuron((4095 - neuron.du) / 4096),
             per_neuron((4096 - neuron.dv) / 4096),
@@ -414,6 +425,7 @@ class _Engine:
             neuron.emits != "nothing",
             self.shift[pop.name],
             bounds,
+            run_part,
             t0,
             t1,
             state.u,
@@ -435,7 +447,7 @@ class _Engine:
                 f"population {pop.name!r} has thresholds for {len(rows)} steps, the input has "
                 f"{self.n_steps}"
             )
-        kernels.step_real(
+        neurons.step_real(
             state.a,
             per_neuron(neuron.decay_u),
             per_neuron(neuron.decay_v),

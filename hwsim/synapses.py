@@ -1,8 +1,9 @@
 """Synapse kinds: which neuron reaches which, by what weight, and how often."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
+from scipy import sparse
 
 from hwsim.arrays import AnyArray, IntArray, digest, frozen
 
@@ -37,9 +38,15 @@ class Dense:
         """Shape of the target, flat; None if `source` does not match."""
         return (self.weight.shape[0],) if size_of(source) == self.weight.shape[1] else None
 
-    def fan_out(self, source: Shape, target: Shape, start: int, stop: int) -> IntArray:
-        """Synapses of each source neuron onto target neurons `start` to `stop`, (sources,)."""
-        return np.full(size_of(source), stop - start, dtype=np.int64)
+    def fan_out(
+        self, source: Shape, target: Shape, part_of: IntArray, n_parts: int
+    ) -> sparse.csr_array:
+        """Synapses of each source neuron on each part of the target, (sources, parts).
+
+        part_of: the part of each target neuron, (targets,); -1 for those not counted.
+        """
+        sizes = np.bincount(part_of[part_of >= 0], minlength=n_parts)
+        return sparse.csr_array(np.broadcast_to(sizes, (size_of(source), n_parts)))
 
     def fan_in(self, source: Shape) -> int:
         """Most synapses onto one neuron."""
@@ -109,19 +116,33 @@ class Conv2d:
             size.append((source[1 + i] + 2 * self.padding[i] - span) // self.stride[i] + 1)
         return (self.weight.shape[0], *size) if min(size) > 0 else None
 
-    def fan_out(self, source: Shape, target: Shape, start: int, stop: int) -> IntArray:
-        """Synapses of each source neuron onto target neurons `start` to `stop`, (sources,)."""
-        inside = np.zeros(size_of(target), dtype=np.int64)
-        inside[start:stop] = 1
-        # target channels of one group inside the range, at every position: (groups, oh, ow)
-        per_group = inside.reshape(self.groups, -1, *target[1:]).sum(axis=1)
-        reached = np.zeros((self.groups, *source[1:]), dtype=np.int64)
+    def fan_out(
+        self, source: Shape, target: Shape, part_of: IntArray, n_parts: int
+    ) -> sparse.csr_array:
+        """Synapses of each source neuron on each part of the target; see `Dense.fan_out`."""
+        n_places = target[1] * target[2]
+        per_group = part_of.reshape(self.groups, -1, n_places)
+        reach = self._reach(source, target)
+        rows = []
+        for parts in per_group:
+            place = np.broadcast_to(np.arange(n_places), parts.shape)[parts >= 0]
+            ones = np.ones(place.size, dtype=np.int64)
+            held = sparse.csr_array((ones, (place, parts[parts >= 0])), shape=(n_places, n_parts))
+            rows += [reach @ held] * (source[0] // self.groups)
+        return sparse.csr_array(sparse.vstack(rows, format="csr"))
+
+    def _reach(self, source: Shape, target: Shape) -> sparse.csr_array:
+        """Kernel taps that join each source place with each target place."""
+        ends: list[tuple[IntArray, IntArray]] = []
         for ky in range(self.weight.shape[2]):
             ys, oy = self._taps(0, ky, source[1], target[1])
             for kx in range(self.weight.shape[3]):
                 xs, ox = self._taps(1, kx, source[2], target[2])
-                reached[:, ys[:, None], xs] += per_group[:, oy[:, None], ox]
-        return np.repeat(reached, source[0] // self.groups, axis=0).reshape(-1)
+                rows = (ys[:, None] * source[2] + xs).ravel()
+                ends.append((rows, (oy[:, None] * target[2] + ox).ravel()))
+        row, column = (np.concatenate(side) for side in zip(*ends, strict=True))
+        shape = (source[1] * source[2], target[1] * target[2])
+        return sparse.csr_array((np.ones(row.size, dtype=np.int64), (row, column)), shape=shape)
 
     def _taps(self, axis: int, k: int, n_source: int, n_target: int) -> tuple[IntArray, IntArray]:
         """Source and target positions along one axis that kernel tap `k` joins."""
@@ -140,12 +161,95 @@ class Conv2d:
         return digest("conv2d", self.weight, geometry)
 
 
-Synapses = Dense | Conv2d
+@dataclass(frozen=True, slots=True, eq=False)
+class Sparse:
+    """Listed synapses, sorted by source neuron (CSR). Two neurons may share several.
+
+    Attributes:
+        indptr: where each source neuron's synapses begin and end, (sources + 1,).
+        target: target neuron of each synapse, (synapses,).
+        weight: real or integer, (synapses,).
+        n_targets: neurons of the target population.
+    """
+
+    indptr: IntArray
+    target: AnyArray
+    weight: AnyArray
+    n_targets: int
+
+    @classmethod
+    def of(cls, weight: object, *, indptr: object, target: object, n_targets: int) -> "Sparse":
+        """Synapses from array-likes in CSR order."""
+        return cls(
+            frozen(indptr, np.int64), frozen(target, np.int32), _weights(weight), int(n_targets)
+        )
+
+    @classmethod
+    def from_dense(cls, weight: object) -> "Sparse":
+        """The synapses of a matrix (target, source) whose weight is not zero."""
+        matrix = sparse.csr_array(np.asarray(weight).T)
+        return cls.of(
+            matrix.data, indptr=matrix.indptr, target=matrix.indices, n_targets=matrix.shape[1]
+        )
+
+    def __post_init__(self) -> None:
+        n = self.weight.size
+        if self.weight.ndim != 1 or self.target.shape != (n,):
+            raise ValueError(
+                f"sparse synapses need one weight and one target each, got {self.weight.shape} "
+                f"weights and {self.target.shape} targets"
+            )
+        steps = np.diff(self.indptr)
+        if self.indptr.ndim != 1 or self.indptr.size < 2 or self.indptr[0] or (steps < 0).any():
+            raise ValueError("`indptr` must rise from 0, one entry more than source neurons")
+        if self.indptr[-1] != n:
+            raise ValueError(f"`indptr` ends at {self.indptr[-1]}, there are {n} synapses")
+        if n and not (self.target.min() >= 0 and self.target.max() < self.n_targets):
+            raise ValueError(
+                f"targets reach {self.target.min()}..{self.target.max()}, the target population "
+                f"has neurons 0..{self.n_targets - 1}"
+            )
+
+    def target_shape(self, source: Shape) -> Shape | None:
+        """Shape of the target, flat; None if `source` does not match."""
+        return (self.n_targets,) if size_of(source) == self.indptr.size - 1 else None
+
+    @property
+    def source(self) -> IntArray:
+        """Source neuron of each synapse, (synapses,)."""
+        return np.repeat(np.arange(self.indptr.size - 1), np.diff(self.indptr))
+
+    def fan_out(
+        self, source: Shape, target: Shape, part_of: IntArray, n_parts: int
+    ) -> sparse.csr_array:
+        """Synapses of each source neuron on each part of the target; see `Dense.fan_out`."""
+        part = part_of[self.target]
+        kept = part >= 0
+        ends = (self.source[kept], part[kept])
+        ones = np.ones(ends[0].size, dtype=np.int64)
+        return sparse.csr_array((ones, ends), shape=(self.indptr.size - 1, n_parts))
+
+    def fan_in(self, source: Shape) -> int:
+        """Most synapses onto one neuron."""
+        return int(np.bincount(self.target, minlength=1).max())
+
+    def digest(self) -> str:
+        """Hash of every synapse."""
+        return digest("sparse", self.indptr, self.target, self.weight, self.n_targets)
 
 
-def _pair(values: tuple[int, int]) -> tuple[int, int]:
-    vertical, horizontal = values
-    return int(vertical), int(horizontal)
+Synapses = Dense | Conv2d | Sparse
+
+
+def with_weight(synapses: Synapses, weight: AnyArray) -> Synapses:
+    """The same synapses with other weights."""
+    return replace(synapses, weight=_weights(weight))
+
+
+def n_synapses(synapses: Synapses, source: Shape, target: Shape) -> IntArray:
+    """Synapses of each source neuron, (sources,)."""
+    one = synapses.fan_out(source, target, np.zeros(size_of(target), dtype=np.int64), 1)
+    return np.asarray(one.todense()).reshape(-1)
 
 
 def _weights(weight: object) -> AnyArray:

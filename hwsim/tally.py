@@ -1,13 +1,29 @@
 """From spikes to `Counts`: every event follows from who fired, when, and who listens."""
 
+from typing import Any
+
 import numpy as np
 
-from hwsim import kernels
 from hwsim.arrays import AnyArray, IntArray
+from hwsim.chips.spec import Times
 from hwsim.counts import Counts, Critical
-from hwsim.mapping.plan import Plan
+from hwsim.kernels import counting
+from hwsim.mapping.plan import Plan, Routes
+from hwsim.synapses import Conv2d, Dense, Sparse
 
-ROUTE = 1 << 16  # a route as one ordered number: hops in all, then hops east-west
+KINDS = {Dense: "sops_dense", Sparse: "sops_sparse", Conv2d: "sops_conv"}
+# events of a core, and the price of each in time
+WORK = {
+    "sops_dense": "sop",
+    "sops_sparse": "sop_sparse",
+    "sops_conv": "sop_conv",
+    "updates_active": "update_active",
+    "updates_inactive": "update_inactive",
+    "spikes": "spike",
+    "packets": "packet",
+    "packets_in": "packet_in",
+}
+ROUTE = 1 << 16  # a route as one ordered number: hops in all, then hops east-west, then chips
 
 
 def tally(plan: Plan, spikes: dict[str, AnyArray], n_active: dict[str, IntArray]) -> Counts:
@@ -21,78 +37,99 @@ def tally(plan: Plan, spikes: dict[str, AnyArray], n_active: dict[str, IntArray]
         spikes: (samples, steps, neurons) by population.
         n_active: updates that could change a state, (samples, steps, parts of the population).
     """
-    shape = (*next(iter(spikes.values())).shape[:2], len(plan.parts))
-    sops, active, inactive = (np.zeros(shape, dtype=np.int64) for _ in range(3))
-    sent = np.zeros((*shape, 4), dtype=np.int64)
-    longest = np.zeros(shape[:2], dtype=np.int64)
+    lead = next(iter(spikes.values())).shape[:2]
+    shape = (*lead, len(plan.parts))
+    work = {name: np.zeros(shape, dtype=np.int64) for name in WORK}
+    hops = np.zeros((3, len(plan.parts)), dtype=np.int64)
+    longest = np.zeros(lead, dtype=np.int64)
     for p in plan.network.projections:
-        parts = plan.parts_of(p.target)
-        read = np.zeros((*shape[:2], len(parts)), dtype=np.int64)
-        kernels.count_sops(spikes[p.source], plan.fan_out(p), read)
-        sops[..., parts] += read
+        fan = plan.fan_out(p)
+        columns = np.array(plan.parts_of(p.target))[fan.indices]
+        read = work[KINDS[type(p.synapses)]]
+        counting.count_listed(spikes[p.source], 1, fan.indptr, columns, fan.data, read)
     for population in plan.network.populations:
         name = population.name
-        _count_sent(plan, name, spikes[name], sent, longest)
+        heard = plan.listeners(name)
+        counting.count_listed(
+            spikes[name], 1, heard.indptr, heard.indices, heard.data, work["packets_in"]
+        )
+        _count_sent(plan, name, spikes[name], work, hops, longest)
         for j, i in enumerate(plan.parts_of(name)):
             part = plan.parts[i]
             if part.core is not None:
-                active[..., i] = n_active[name][..., j]
-                inactive[..., i] = part.stop - part.start - active[..., i]
-    totals = sent.sum(axis=(0, 1))
+                work["updates_active"][..., i] = n_active[name][..., j]
+                work["updates_inactive"][..., i] = part.neurons.size - n_active[name][..., j]
+    totals: dict[str, Any] = {name: events.sum(axis=(0, 1)) for name, events in work.items()}
+    off_chip = [i for i, p in enumerate(plan.parts) if p.core is None]
     return Counts(
-        sops=sops.sum(axis=(0, 1)),
-        updates_active=active.sum(axis=(0, 1)),
-        updates_inactive=inactive.sum(axis=(0, 1)),
-        spikes=totals[:, 0],
-        packets=totals[:, 1],
-        hops_ew=totals[:, 2],
-        hops_ns=totals[:, 3],
-        n_samples=shape[0],
-        n_steps=shape[0] * shape[1],
-        n_inputs=sum(int(totals[i, 0]) for i, p in enumerate(plan.parts) if p.core is None),
+        **totals,
+        hops_ew=hops[0],
+        hops_ns=hops[1],
+        hops_chip=hops[2],
+        n_samples=lead[0],
+        n_steps=lead[0] * lead[1],
+        n_inputs=int(totals["spikes"][off_chip].sum()),
         n_cores=len(plan.cores),
         n_tiles=plan.n_tiles,
-        n_readouts=shape[0] * plan.network[plan.network.output].size,
-        critical=_critical(plan, longest, sops, active, inactive, sent[..., 1]),
+        n_chips=plan.n_chips,
+        n_readouts=lead[0] * plan.network[plan.network.output].size,
+        critical=_critical(plan, longest, work),
     )
 
 
-def _count_sent(plan: Plan, name: str, spikes: AnyArray, sent: IntArray, longest: IntArray) -> None:
-    """Add what a population sends to `sent`, and lengthen `longest`."""
-    routes = plan.routes[name]
-    part_of = np.zeros(plan.network[name].size, dtype=np.int64)
-    for i in plan.parts_of(name):
-        part_of[plan.parts[i].start : plan.parts[i].stop] = i
-    kernels.count_events(
-        spikes,
-        part_of,
-        routes.packets,
-        routes.hops_ew,
-        routes.hops_ns,
-        (routes.far_ew + routes.far_ns) * ROUTE + routes.far_ew,
-        sent,
-        longest,
-    )
-
-
-def _critical(
+def _count_sent(
     plan: Plan,
+    name: str,
+    spikes: AnyArray,
+    work: dict[str, IntArray],
+    hops: IntArray,
     longest: IntArray,
-    sops: IntArray,
-    active: IntArray,
-    inactive: IntArray,
-    packets: IntArray,
-) -> Critical:
-    """Counts of the slowest part of every step, and its longest route, summed over steps.
+) -> None:
+    """Add what a population sends, and lengthen `longest`."""
+    routes = plan.routes[name]
+    own = np.array(plan.parts_of(name))[plan.part_of(name)]
+    counting.count_events(
+        spikes, own, routes.packets, _code(routes), work["spikes"], work["packets"], longest
+    )
+    n_sent = np.count_nonzero(spikes, axis=(0, 1))
+    for i, each in enumerate((routes.hops_ew, routes.hops_ns, routes.hops_chip)):
+        np.add.at(hops[i], own, n_sent * each)
 
-    Which part is slowest is judged by the chip's nominal times.
+
+def _code(routes: Routes) -> IntArray:
+    far = routes.far_ew + routes.far_ns
+    return (far * ROUTE + routes.far_ew) * ROUTE + routes.far_chip
+
+
+def nominal(times: Times, name: str) -> float:
+    """A chip's own value of a time; that of plain synaptic operations for kinds not told apart."""
+    constant = getattr(times, name)
+    if constant is None:
+        return nominal(times, "sop") if name.startswith("sop_") else 0.0
+    return constant.value or 0.0
+
+
+def _critical(plan: Plan, longest: IntArray, work: dict[str, IntArray]) -> Critical:
+    """Of every step the events of its slowest core, or the longest route if that takes longer.
+
+    Which it is is judged by the chip's nominal times.
     """
-    time = plan.chip.time
     on_core = [i for i, part in enumerate(plan.parts) if part.core is not None]
-    work = [x[..., on_core] for x in (sops, active, inactive, packets)]
-    costs = (time.sop, time.update_active, time.update_inactive, time.packet)
-    busy = sum(x * (c.value or 0.0) for x, c in zip(work, costs, strict=True))
+    core_of = [plan.cores.index(core) for p in plan.parts if (core := p.core) is not None]
+    belongs = np.zeros((len(on_core), len(plan.cores)), dtype=np.int64)
+    belongs[np.arange(len(on_core)), core_of] = 1
+    by_core = {name: events[..., on_core] @ belongs for name, events in work.items()}
+    times = plan.chip.time
+    busy = sum(by_core[name] * nominal(times, price) for name, price in WORK.items())
     slowest = np.argmax(np.asarray(busy), axis=-1)[..., None]
-    totals = [int(np.take_along_axis(x, slowest, axis=-1).sum()) for x in work]
-    hops, ew = int((longest // ROUTE).sum()), int((longest % ROUTE).sum())
-    return Critical(totals[0], totals[1], totals[2], totals[3], ew, hops - ew)
+    computing = np.take_along_axis(np.asarray(busy), slowest, axis=-1)[..., 0]
+    far, ew, chip = longest // ROUTE**2, longest // ROUTE % ROUTE, longest % ROUTE
+    route = {"hops_ew": ew, "hops_ns": far - ew, "hops_chip": chip}
+    prices = {"hops_ew": "hop_ew", "hops_ns": "hop_ns", "hops_chip": "hop_chip"}
+    travelling = sum(route[name] * nominal(times, price) for name, price in prices.items())
+    of_core = computing >= travelling
+    picked = {
+        name: int((np.take_along_axis(events, slowest, axis=-1)[..., 0] * of_core).sum())
+        for name, events in by_core.items()
+    }
+    return Critical(**picked, **{n: int((hops * ~of_core).sum()) for n, hops in route.items()})

@@ -51,45 +51,77 @@ class Constant(_Spec):
         return self
 
 
+class SynapseFormat(_Spec):
+    """How a core stores the synapses of an axon.
+
+    A synapse is a weight, the index of its target and perhaps a delay; blocks of up to
+    `block_synapses` share a header, and every axon starts a new word. Widths not listed are
+    rounded up to the next that is.
+    """
+
+    word_bits: PositiveInt
+    header_bits: int = Field(ge=0)
+    block_synapses: PositiveInt
+    weight_bits: tuple[PositiveInt, ...]
+    index_bits: tuple[int, ...]
+    delay_bits: int = Field(ge=0)
+    shares_kernels: bool = False  # a convolution's kernel is stored once per core
+
+
 class Limits(_Spec):
-    """What fits on one core, and how many cores there are."""
+    """What fits on one core, how many cores a chip has, and how many chips can be joined.
+
+    A limit that is None is not known, or the chip has none; nothing is then checked.
+    """
 
     cores: PositiveInt
+    chips: PositiveInt = 1
     neurons_per_core: PositiveInt
     synapse_bits_per_core: PositiveInt
     axons_in_per_core: PositiveInt
     axons_out_per_core: PositiveInt
-    max_delay: PositiveInt
+    synapse_format: SynapseFormat
+    max_delay: PositiveInt  # steps beyond the one that every spike takes
     weight_bits: PositiveInt
     message_bits: int = Field(ge=0, le=32)
+    v_th_max: PositiveInt
+    bias_mant_max: PositiveInt
+    bias_exp_max: int = Field(ge=0)
+    refractory_max: int = Field(ge=0)  # steps in which the potential is held after a spike
+    neuron_configs: PositiveInt | None = None  # distinct decays, refractory times, ... on a core
+    v_th_configs: PositiveInt | None = None  # distinct thresholds on a core
+    synapse_configs: PositiveInt | None = None  # distinct weight words on a core
     resets: tuple[Literal["zero", "subtract", "none"], ...]
+    neurons: tuple[Literal["spikes", "ternary", "graded", "sigma_delta"], ...] = ("spikes",)
 
 
 class Mesh(_Spec):
-    """Tiles on a grid, each with a router and some cores.
+    """Tiles on a grid, each with a router and some cores; chips on a grid, side by side.
 
-    Core c sits on tile c // cores_per_tile, tiles counted row by row.
+    Core c of a chip sits on tile c // cores_per_tile, tiles counted row by row; cores of the next
+    chip go on counting.
     """
 
     columns: PositiveInt
     rows: PositiveInt
     cores_per_tile: PositiveInt
-
-    def tile_xy(self, core: int) -> tuple[int, int]:
-        """Column and row of a core's tile."""
-        tile = core // self.cores_per_tile
-        return tile % self.columns, tile // self.columns
+    chip_columns: PositiveInt = 1
 
 
 class Energies(_Spec):
-    """Joules per event."""
+    """Joules per event. A field without an entry is no event of its own: it is in another price."""
 
     sop: Constant
+    sop_sparse: Constant | None = None
+    sop_conv: Constant | None = None
     update_active: Constant
     update_inactive: Constant
+    spike: Constant | None = None
     packet: Constant
+    packet_in: Constant | None = None
     hop_ew: Constant
     hop_ns: Constant
+    hop_chip: Constant | None = None
     barrier: Constant
     reset: Constant
     input_spike: Constant
@@ -97,22 +129,33 @@ class Energies(_Spec):
 
 
 class Times(_Spec):
-    """Seconds per event on the slowest part; a barrier grows linearly with the tiles in use."""
+    """Seconds per event on the slowest core, or on the way of a packet.
+
+    A packet holds a link for the time of a hop. A barrier grows linearly with the tiles in use,
+    and by `barrier_chips` where several chips are joined.
+    """
 
     sop: Constant
+    sop_sparse: Constant | None = None
+    sop_conv: Constant | None = None
     update_active: Constant
     update_inactive: Constant
+    spike: Constant | None = None
     packet: Constant
+    packet_in: Constant | None = None
     hop_ew: Constant
     hop_ns: Constant
+    hop_chip: Constant | None = None
     barrier_one_tile: Constant
     barrier_all_tiles: Constant
+    barrier_chips: Constant | None = None
 
 
 class Powers(_Spec):
-    """Watts while the chip runs."""
+    """Watts while the chip runs: of a powered core, of a chip beyond its cores, of the host."""
 
     core: Constant
+    chip: Constant | None = None
     host: Constant
 
 
@@ -138,13 +181,34 @@ class ChipSpec(_Spec):
             raise ValueError(f"{self.limits.cores} cores, but the mesh has {places} places")
         return self
 
+    @property
+    def n_cores(self) -> int:
+        """Cores of all the chips that can be joined."""
+        return self.limits.cores * self.limits.chips
+
+    def chip_of(self, core: int) -> int:
+        """The chip of a core."""
+        return core // self.limits.cores
+
+    def chip_xy(self, core: int) -> tuple[int, int]:
+        """Column and row of a core's chip."""
+        chip = self.chip_of(core)
+        return chip % self.mesh.chip_columns, chip // self.mesh.chip_columns
+
+    def tile_xy(self, core: int) -> tuple[int, int]:
+        """Column and row of a core's tile, over all chips."""
+        (x, y), mesh = self.chip_xy(core), self.mesh
+        tile = core % self.limits.cores // mesh.cores_per_tile
+        return x * mesh.columns + tile % mesh.columns, y * mesh.rows + tile // mesh.columns
+
     def constants(self) -> dict[str, Constant]:
         """Every constant by its dotted name, e.g. `energy.sop`."""
-        return {
+        named = {
             f"{group}.{name}": getattr(getattr(self, group), name)
             for group in ("energy", "time", "power")
             for name in type(getattr(self, group)).model_fields
         }
+        return {name: constant for name, constant in named.items() if constant is not None}
 
 
 class Operation(_Spec):

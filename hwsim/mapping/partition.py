@@ -8,6 +8,7 @@ import numpy as np
 from hwsim.arrays import IntArray
 from hwsim.chips.spec import Limits
 from hwsim.network import Network, Population, Projection
+from hwsim.synapses import Shape, size_of
 
 BLOCK_SYNAPSES, BLOCK_HEADER_BITS, WORD_BITS = 63, 10, 64
 
@@ -51,7 +52,7 @@ def use_of(net: Network, pop: Population, start: int, stop: int, reach: IntArray
     bits = axons = 0
     for p in net.into(pop.name):
         source = net[p.source]
-        fan_out = p.synapses.fan_out(source.shape, pop.shape, start, stop)
+        fan_out = _onto(p, source.shape, pop.shape, start, stop)
         n_bits = p.word.n_bits if p.word else 8
         bits += synapse_bits(fan_out, stop - start, n_bits, 6 if p.delay.max() > 1 else 0)
         axons += int((fan_out > 0).sum())
@@ -110,9 +111,16 @@ def listeners(
 def _heard(
     net: Network, joined: list[Projection], pop: Population, start: int, stop: int
 ) -> IntArray:
-    fan = [p.synapses.fan_out(pop.shape, net[p.target].shape, start, stop) for p in joined]
+    fan = [_onto(p, pop.shape, net[p.target].shape, start, stop) for p in joined]
     heard: IntArray = (np.sum(fan, axis=0) > 0).astype(np.int64)
     return heard
+
+
+def _onto(p: Projection, source: Shape, target: Shape, start: int, stop: int) -> IntArray:
+    """Synapses of each source neuron on target neurons `start` to `stop`, (sources,)."""
+    part_of = np.full(size_of(target), -1, dtype=np.int64)
+    part_of[start:stop] = 0
+    return np.asarray(p.synapses.fan_out(source, target, part_of, 1).todense()).reshape(-1)
 
 
 def _cut(

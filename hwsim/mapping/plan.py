@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+from scipy.sparse import csr_array
 
-from hwsim.arrays import BoolArray, IntArray
+from hwsim.arrays import IntArray
 from hwsim.chips.spec import ChipSpec
 from hwsim.mapping.partition import DoesNotFit, Use, partition
 from hwsim.mapping.retime import retime
@@ -13,13 +14,16 @@ from hwsim.network import Network, Projection
 from hwsim.neuron import FixedNeuron
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Part:
-    """Neurons `start` to `stop` of a population, on one core; inputs have no core."""
+    """Some neurons of a population, on one core; inputs have no core. A core may hold several.
+
+    Attributes:
+        neurons: their indices in the population, ascending.
+    """
 
     population: str
-    start: int
-    stop: int
+    neurons: IntArray
     core: int | None
     use: Use | None
 
@@ -28,15 +32,17 @@ class Part:
 class Routes:
     """What one spike of each neuron of a population sends, arrays (neurons,).
 
-    packets: one per core that listens. hops: router moves of all of them. far_ew, far_ns: hops
-    of the longest single route.
+    packets: one per core that listens. hops: router moves of all of them. far: hops of the
+    longest single route.
     """
 
     packets: IntArray
     hops_ew: IntArray
     hops_ns: IntArray
+    hops_chip: IntArray
     far_ew: IntArray
     far_ns: IntArray
+    far_chip: IntArray
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,7 +52,7 @@ class Plan:
     Attributes:
         network: with the chip's delays (each 1 or more). shift: steps by which a population runs
             late against the network that was compiled; its state is cleared at that step.
-        parts: runs of neurons, inputs first.
+        parts: inputs first.
     """
 
     chip: ChipSpec
@@ -62,74 +68,96 @@ class Plan:
     @cached_property
     def cores(self) -> tuple[int, ...]:
         """Cores in use."""
-        return tuple(part.core for part in self.parts if part.core is not None)
+        return tuple(sorted({part.core for part in self.parts if part.core is not None}))
 
     @cached_property
     def n_tiles(self) -> int:
         """Tiles with at least one core in use."""
-        return len({self.chip.mesh.tile_xy(core) for core in self.cores})
-
-    def parts_of(self, population: str) -> list[int]:
-        """Indices of the parts of a population, in order of their neurons."""
-        return [i for i, part in enumerate(self.parts) if part.population == population]
-
-    def bounds(self, population: str) -> IntArray:
-        """Neurons at which a population is cut, (parts + 1,)."""
-        indices = self.parts_of(population)
-        return np.array([self.parts[i].start for i in indices] + [self.parts[indices[-1]].stop])
+        return len({self.chip.tile_xy(core) for core in self.cores})
 
     @cached_property
-    def _fan_out(self) -> dict[int, IntArray]:
+    def n_chips(self) -> int:
+        """Chips with at least one core in use."""
+        return max(1, len({self.chip.chip_of(core) for core in self.cores}))
+
+    def parts_of(self, population: str) -> list[int]:
+        """Indices of the parts of a population."""
+        return [i for i, part in enumerate(self.parts) if part.population == population]
+
+    def part_of(self, population: str) -> IntArray:
+        """Which of its population's parts (0, 1, ...) each neuron belongs to, (neurons,)."""
+        out = np.zeros(self.network[population].size, dtype=np.int64)
+        for j, i in enumerate(self.parts_of(population)):
+            out[self.parts[i].neurons] = j
+        return out
+
+    def runs(self, population: str) -> tuple[IntArray, IntArray]:
+        """Runs of neighbouring neurons on one part: their bounds (runs + 1,), parts (runs,)."""
+        part = self.part_of(population)
+        cuts = np.flatnonzero(np.diff(part)) + 1
+        return np.concatenate([[0], cuts, [part.size]]), part[np.concatenate([[0], cuts])]
+
+    @cached_property
+    def _fan_out(self) -> dict[int, csr_array]:
         return {}
 
-    def fan_out(self, projection: Projection) -> IntArray:
-        """Synapses of each source neuron on each part of the target, (sources, parts)."""
+    def fan_out(self, projection: Projection) -> csr_array:
+        """Synapses of each source neuron on each part of the target, (sources, target's parts)."""
         key = self.network.projections.index(projection)
         if key not in self._fan_out:
             source, target = self.network[projection.source], self.network[projection.target]
-            ends = [
-                projection.synapses.fan_out(
-                    source.shape, target.shape, self.parts[i].start, self.parts[i].stop
-                )
-                for i in self.parts_of(target.name)
-            ]
-            self._fan_out[key] = np.stack(ends, axis=1)
+            n_parts = len(self.parts_of(target.name))
+            self._fan_out[key] = projection.synapses.fan_out(
+                source.shape, target.shape, self.part_of(target.name), n_parts
+            )
         return self._fan_out[key]
+
+    def listeners(self, population: str) -> csr_array:
+        """1 where a neuron's packets arrive, (neurons, parts): a core's first part that hears it.
+
+        A spike is one packet per core that holds at least one of its synapses.
+        """
+        size = self.network[population].size
+        rows, columns = [np.zeros(0, dtype=np.int64)], [np.zeros(0, dtype=np.int64)]
+        for projection in self.network.out_of(population):
+            heard = self.fan_out(projection).tocoo()
+            rows.append(heard.row)
+            columns.append(np.array(self.parts_of(projection.target))[heard.col])
+        row, part = np.concatenate(rows), np.concatenate(columns)
+        core = np.array([-1 if p.core is None else p.core for p in self.parts])[part]
+        order = np.lexsort((part, core, row))
+        row, part, core = row[order], part[order], core[order]
+        first = np.ones(row.size, dtype=bool)
+        first[1:] = (row[1:] != row[:-1]) | (core[1:] != core[:-1])
+        ones = np.ones(int(first.sum()), dtype=np.int64)
+        return csr_array((ones, (row[first], part[first])), shape=(size, len(self.parts)))
 
     @cached_property
     def routes(self) -> dict[str, Routes]:
-        """Routes of every population, X before Y as the mesh routes."""
+        """Routes of every population, X before Y as the mesh routes; inputs enter at tile 0."""
         return {p.name: self._routes_of(p.name) for p in self.network.populations}
 
     def _routes_of(self, name: str) -> Routes:
-        size = self.network[name].size
-        totals = np.zeros((5, size), dtype=np.int64)
-        hears: dict[int, BoolArray] = {}
-        for projection in self.network.out_of(name):
-            for j, i in enumerate(self.parts_of(projection.target)):
-                heard = self.fan_out(projection)[:, j] > 0
-                hears[i] = hears.get(i, np.zeros(size, dtype=np.bool_)) | heard
-        for start, stop, (x, y) in self._places(name):
-            here = totals[:, start:stop]
-            for i, heard in hears.items():
-                core = self.parts[i].core
-                assert core is not None
-                to_x, to_y = self.chip.mesh.tile_xy(core)
-                ew, ns = abs(to_x - x), abs(to_y - y)
-                sent = heard[start:stop]
-                here[:3] += sent * np.array([[1], [ew], [ns]])
-                longer = sent * (ew + ns) > here[3] + here[4]
-                here[3][longer], here[4][longer] = ew, ns
-        return Routes(*totals)
+        heard = self.listeners(name).tocoo()
+        at = np.array([self._xy(part.core) for part in self.parts])  # (parts, 4)
+        own = np.array(self.parts_of(name))[self.part_of(name)]
+        ew, ns, over_x, over_y = np.abs(at[heard.col] - at[own[heard.row]]).T
+        n = heard.shape[0]
 
-    def _places(self, name: str) -> list[tuple[int, int, tuple[int, int]]]:
-        """Runs of a population with the tile they send from; inputs enter at tile 0."""
-        places = []
-        for i in self.parts_of(name):
-            part = self.parts[i]
-            xy = (0, 0) if part.core is None else self.chip.mesh.tile_xy(part.core)
-            places.append((part.start, part.stop, xy))
-        return places
+        def total(hops: IntArray) -> IntArray:
+            return np.bincount(heard.row, hops, n).astype(np.int64)
+
+        far = np.zeros((3, n), dtype=np.int64)
+        order = np.lexsort((ew, ew + ns, heard.row))
+        last = np.ones(order.size, dtype=bool)
+        last[:-1] = np.diff(heard.row[order]) > 0
+        ends = order[last]
+        far[:, heard.row[ends]] = ew[ends], ns[ends], (over_x + over_y)[ends]
+        return Routes(total(np.ones_like(ew)), total(ew), total(ns), total(over_x + over_y), *far)
+
+    def _xy(self, core: int | None) -> tuple[int, int, int, int]:
+        """Tile and chip of a core; inputs enter at tile 0."""
+        return (0, 0, 0, 0) if core is None else self.chip.tile_xy(core) + self.chip.chip_xy(core)
 
 
 def compile_network(net: Network, chip: ChipSpec) -> Plan:
@@ -144,11 +172,11 @@ def compile_network(net: Network, chip: ChipSpec) -> Plan:
     retimed, shift = retime(net)
     _check_words(retimed, chip)
     runs = partition(retimed, chip.limits)
-    parts = [Part(p.name, 0, p.size, None, None) for p in retimed.inputs]
+    parts = [Part(p.name, np.arange(p.size), None, None) for p in retimed.inputs]
     core = 0
     for population in retimed.populations:
         for start, stop, use in runs.get(population.name, []):
-            parts.append(Part(population.name, start, stop, core, use))
+            parts.append(Part(population.name, np.arange(start, stop), core, use))
             core += 1
     return Plan(chip, retimed, shift, tuple(parts))
 

@@ -43,15 +43,14 @@ def _core_table(rows: tuple[CoreRow, ...]) -> Html:
     columns = (
         Column("Core", numeric=True),
         Column("Layer"),
-        *(Column(t, numeric=True) for t in ("First neuron", "Last neuron", "SOPs", "Load")),
+        *(Column(t, numeric=True) for t in ("Neurons", "SOPs", "Load")),
         *(Column(f"{name.capitalize()} used", numeric=True) for name in limits),
     )
     cells = [
         (
             units.number(r.core),
             r.layer,
-            units.number(r.start),
-            units.number(r.stop - 1),
+            units.number(r.neurons),
             units.number(r.sops),
             units.percent(r.busy, digits=0),
             *(units.percent(r.fill[name], digits=0) for name in limits),

@@ -41,7 +41,7 @@ def draw_chip_map(data: ReportInput, width: float) -> "Figure":
     numbers = layer_numbers(data)
     used = {row.core: row for row in build_cores(data.plan, data.counts)}
     for core in range(data.chip.limits.cores):
-        x, y = mesh.tile_xy(core)
+        x, y = data.chip.tile_xy(core)
         slot = core % mesh.cores_per_tile
         at = (x + GAP / 2 + slot % per_row * side, y + GAP / 2 + slot // per_row * side)
         _core(axes, at, side, used.get(core))

@@ -13,6 +13,7 @@ from hwsim.network import Network
 from hwsim.neuron import FixedNeuron, Neuron
 from hwsim.simulation import Run
 from hwsim.synapses import Shape
+from hwsim.tally import WORK, nominal
 
 Role = Literal["input", "hidden", "output"]
 
@@ -47,10 +48,10 @@ class LayerRow:
 
 @dataclass(frozen=True, slots=True)
 class CoreRow:
-    """One core in use.
+    """One layer on one core.
 
     Attributes:
-        x, y: its tile. start, stop: the layer's neurons on it.
+        x, y: its tile. neurons: of the layer on it; a core with several layers has several rows.
         fill: part used of each limit of a core. busy: its time over that of the busiest core,
             by the chip's nominal times (unknown ones weigh nothing).
     """
@@ -59,8 +60,7 @@ class CoreRow:
     x: int
     y: int
     layer: str
-    start: int
-    stop: int
+    neurons: int
     sops: float
     busy: float
     fill: dict[str, float]
@@ -122,7 +122,7 @@ def build_cores(plan: Plan, counts: Counts) -> tuple[CoreRow, ...]:
             "axons in": part.use.axons_in / limits.axons_in_per_core,
             "axons out": part.use.axons_out / limits.axons_out_per_core,
         }
-        x, y = plan.chip.mesh.tile_xy(part.core)
+        x, y = plan.chip.tile_xy(part.core)
         sops = float(counts.sops[i] / counts.n_samples)
         rows.append(
             CoreRow(
@@ -130,8 +130,7 @@ def build_cores(plan: Plan, counts: Counts) -> tuple[CoreRow, ...]:
                 x,
                 y,
                 part.population,
-                part.start,
-                part.stop,
+                part.neurons.size,
                 sops,
                 float(busy[i]),
                 fill,
@@ -143,11 +142,9 @@ def build_cores(plan: Plan, counts: Counts) -> tuple[CoreRow, ...]:
 def _busy(plan: Plan, counts: Counts) -> FloatArray:
     """Time of every part over that of the busiest core, (parts,)."""
     time = plan.chip.time
-    events = (counts.sops, counts.updates_active, counts.updates_inactive, counts.packets)
-    costs = (time.sop, time.update_active, time.update_inactive, time.packet)
     spent = np.zeros(len(plan.parts))
-    for n, cost in zip(events, costs, strict=True):
-        spent += np.asarray(n, dtype=np.float64) * (cost.value or 0.0)
+    for name, price in WORK.items():
+        spent += getattr(counts, name) * nominal(time, price)
     spent[_off_chip(plan)] = 0.0
     return spent / spent.max() if spent.max() > 0 else spent
 

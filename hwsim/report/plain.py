@@ -13,7 +13,7 @@ bill            every term: {component, what, amount, constant, price, unit, cla
                 rel_uncertainty, note, value}; sums, bands and what is unknown
 comparison      {name: {what, amount, constant, price, source, class, value}}, joules
 layers          [{name, role, shape, neurons, parameters, rate, sparsity, sops, macs, cores}]
-cores           [{core, x, y, layer, start, stop, sops, busy, fill}]
+cores           [{core, x, y, layer, neurons, sops, busy, fill}]
 verdicts        [{population, verdict, reason, rms_weight_error}]
 raster          {label, answer, spikes by layer: [[step, neuron]], output}
 training        {epochs, columns}

@@ -56,9 +56,9 @@ def test_every_neuron_has_one_core_within_its_limits(net, neurons, axons, words)
     placed = {p.name: [0] * p.size for p in net.populations}
     cuts = {p.name: [] for p in net.populations}
     for part in plan.parts:
-        for n in range(part.start, part.stop):
+        for n in part.neurons:
             placed[part.population][n] += 1
-        cuts[part.population].append((part.start, part.stop, part.use))
+        cuts[part.population].append((part.neurons[0], part.neurons[-1] + 1, part.use))
     assert all(n == 1 for counts in placed.values() for n in counts)
     assert len(set(plan.cores)) == len(plan.cores) <= chip.limits.cores
     for part in plan.parts:
@@ -67,7 +67,7 @@ def test_every_neuron_has_one_core_within_its_limits(net, neurons, axons, words)
             continue
         population = plan.network[part.population]
         reach = reach_of(plan.network, population, cuts)
-        use = use_of(plan.network, population, part.start, part.stop, reach)
+        use = use_of(plan.network, population, part.neurons[0], part.neurons[-1] + 1, reach)
         assert not broken(use, chip.limits), (part, use)
         assert use == part.use
 
