@@ -14,10 +14,10 @@ from hwsim.mapping.plan import Plan
 from hwsim.mapping.plan import compile_network as compile
 from hwsim.network import Network, Population, Projection, WeightWord
 from hwsim.network_file import load_network, save_network
-from hwsim.neuron import FixedNeuron, Neuron
+from hwsim.neuron import FixedNeuron, GradedVec, Neuron, SigmaDelta
 from hwsim.quantization import Verdict, quantize
 from hwsim.simulation import Run, simulate
-from hwsim.synapses import Conv2d, Dense
+from hwsim.synapses import Conv2d, Dense, Sparse
 
 __all__ = [
     "Bill",
@@ -28,12 +28,15 @@ __all__ = [
     "Dense",
     "DoesNotFit",
     "FixedNeuron",
+    "GradedVec",
     "Network",
     "Neuron",
     "Plan",
     "Population",
     "Projection",
     "Run",
+    "SigmaDelta",
+    "Sparse",
     "Verdict",
     "WeightWord",
     "chip_names",

@@ -8,10 +8,11 @@ from typing import Literal, get_args
 import numpy as np
 
 from hwsim.arrays import AnyArray, digest, frozen
-from hwsim.neuron import FixedNeuron, Neuron
+from hwsim.neuron import AnyNeuron, IntegerNeuron, Neuron
 from hwsim.synapses import Conv2d, Shape, Synapses, size_of
 
 SignMode = Literal["mixed", "excitatory", "inhibitory"]
+NEURON_ARRAYS = ("decay_u", "decay_v", "du", "dv", "bias", "v_init", "v_th", "v_th_low")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -20,12 +21,13 @@ class Population:
 
     Attributes:
         name: unique in the network. shape: e.g. (neurons,) or (channels, height, width).
-        neuron: real (`Neuron`), a chip's integers (`FixedNeuron`), or None for an input.
+        neuron: real (`Neuron`), a chip's integers (`FixedNeuron`, `SigmaDelta`, `GradedVec`), or
+            None for an input.
     """
 
     name: str
     shape: Shape
-    neuron: Neuron | FixedNeuron | None = None
+    neuron: AnyNeuron | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "shape", tuple(map(int, self.shape)))
@@ -33,11 +35,12 @@ class Population:
             raise ValueError(f"population {self.name!r} has shape {self.shape}: sizes must be >= 1")
         if self.neuron is None:
             return
-        for field in ("decay_u", "decay_v", "du", "dv", "bias", "v_init", "v_th"):
+        for field in NEURON_ARRAYS:
             value = getattr(self.neuron, field, None)
             if value is None:
                 continue
-            per_step = field == "v_th" and value.ndim == len(self.shape) + 1
+            real = isinstance(self.neuron, Neuron)
+            per_step = real and field == "v_th" and value.ndim == len(self.shape) + 1
             if not _broadcasts(value.shape[1:] if per_step else value.shape, self.shape):
                 raise ValueError(
                     f"population {self.name!r}: `{field}` of shape {value.shape} does not "
@@ -175,7 +178,7 @@ class Network:
     """Populations joined by projections, advanced in steps of `dt_s` seconds.
 
     One step, for every population: collect `a[t]` from the sources at `t - delay`; advance the
-    neuron; fire; reset. Read `Neuron` and `FixedNeuron` for the equations.
+    neuron; fire; reset. The kinds of neurons have the equations, docs/semantics.md all of them.
 
     Raises:
         ValueError: if names repeat or are unknown, shapes disagree, real and integer parts mix,
@@ -202,7 +205,7 @@ class Network:
             raise ValueError(f"output {self.output!r} is no population of {', '.join(names)}")
         for projection in self.projections:
             self._check_ends(projection)
-        fixed = {isinstance(p.neuron, FixedNeuron) for p in self.populations if p.neuron}
+        fixed = {isinstance(p.neuron, IntegerNeuron) for p in self.populations if p.neuron}
         fixed |= {p.word is not None for p in self.projections}
         if len(fixed) > 1:
             raise ValueError("a network is real or integer throughout, this one mixes both")
@@ -218,7 +221,7 @@ class Network:
         source, target = self._by_name[projection.source], self._by_name[projection.target]
         if target.neuron is None:
             raise ValueError(f"projection into {target.name!r}, which is an input")
-        if isinstance(source.neuron, Neuron | FixedNeuron) and source.neuron.emits == "nothing":
+        if source.neuron is not None and source.neuron.emits == "nothing":
             raise ValueError(f"projection out of {source.name!r}, which emits nothing")
         shape = projection.synapses.target_shape(source.shape)
         flat = not isinstance(projection.synapses, Conv2d)
@@ -254,7 +257,7 @@ class Network:
     @property
     def is_integer(self) -> bool:
         """Whether the network is in a chip's integers."""
-        return any(isinstance(p.neuron, FixedNeuron) for p in self.populations)
+        return any(isinstance(p.neuron, IntegerNeuron) for p in self.populations)
 
     @cached_property
     def order(self) -> tuple[str, ...]:

@@ -14,14 +14,20 @@ import numpy as np
 from hwsim.arrays import AnyArray
 from hwsim.atomic import atomic_path
 from hwsim.network import Network, Population, Projection, WeightWord
-from hwsim.neuron import FixedNeuron, Neuron
+from hwsim.neuron import AnyNeuron, FixedNeuron, GradedVec, Neuron, SigmaDelta
 from hwsim.synapses import Conv2d, Dense, Sparse, Synapses
 
 FORMAT = "neuro-hwsim network"
-VERSION = 1
+VERSION = 2  # 2: refractory, ternary and graded neurons of a chip, sigma-delta, graded vectors
+READS = (1, 2)
 SEAL = b"sha256:"
 SEAL_BYTES = len(SEAL) + hashlib.sha256().digest_size
-NEURONS: dict[str, type[Neuron] | type[FixedNeuron]] = {"real": Neuron, "fixed": FixedNeuron}
+NEURONS: dict[str, type[AnyNeuron]] = {
+    "real": Neuron,
+    "fixed": FixedNeuron,
+    "sigma_delta": SigmaDelta,
+    "graded_vec": GradedVec,
+}
 SYNAPSES: dict[str, type[Dense] | type[Conv2d] | type[Sparse]] = {
     "dense": Dense,
     "conv2d": Conv2d,
@@ -106,8 +112,10 @@ def _seal_holds(content: bytes) -> bool:
 def _read_network(file: Any) -> Network:
     if file.attrs.get("format") != FORMAT:
         raise ValueError(f"its format is {file.attrs.get('format')!r}, not {FORMAT!r}")
-    if file.attrs["version"] != VERSION:
-        raise ValueError(f"its version is {file.attrs['version']}, this program reads {VERSION}")
+    if file.attrs["version"] not in READS:
+        raise ValueError(
+            f"its version is {file.attrs['version']}, this program reads {READS[0]} to {READS[-1]}"
+        )
     net = Network(
         tuple(_read_population(g) for g in file["populations"].values()),
         tuple(_read_projection(g) for g in file.get("projections", {}).values()),
@@ -138,14 +146,14 @@ def _read_projection(group: Any) -> Projection:
 
 
 def _write(group: Any, part: Any, kinds: dict[str, Any]) -> None:
-    """Write a dataclass: its arrays as datasets, its other fields as attributes."""
+    """Write a dataclass: arrays as datasets, other fields as attributes, None as nothing."""
     group.attrs["kind"] = next(kind for kind, cls in kinds.items() if isinstance(part, cls))
     for field in fields(part):
         value = getattr(part, field.name)
         if isinstance(value, np.ndarray):
             packed = {"compression": "gzip", "shuffle": True} if value.ndim else {}
             group.create_dataset(field.name, data=value, **packed)
-        else:
+        elif value is not None:
             group.attrs[field.name] = value
 
 

@@ -1,7 +1,8 @@
 """Neurons: every convention of the field as plain fields, in floats and in a chip's integers."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -10,15 +11,41 @@ from hwsim.arrays import AnyArray, digest, frozen
 Reset = Literal["zero", "subtract", "none"]
 Fires = Literal["above", "reached"]
 Emits = Literal["spikes", "graded", "nothing"]
+FixedEmits = Literal["spikes", "ternary", "graded", "nothing"]
+Activation = Literal["relu", "unit"]
 
 RESETS = ("zero", "subtract", "none")
 FIRES = ("above", "reached")
 EMITS = ("spikes", "graded", "nothing")
+FIXED_EMITS = ("spikes", "ternary", "graded", "nothing")
+ACTIVATIONS = ("relu", "unit")
 
 
 def _one_of(what: str, value: str, choices: tuple[str, ...]) -> None:
     if value not in choices:
         raise ValueError(f"`{what}` is {value!r}, must be one of {', '.join(choices)}")
+
+
+def _in_ranges(neuron: object, ranges: Mapping[str, tuple[int, int]]) -> None:
+    for name, (low, high) in ranges.items():
+        values = np.asarray(getattr(neuron, name))
+        if values.size and (values.min() < low or values.max() > high):
+            worst = values.min() if values.min() < low else values.max()
+            raise ValueError(
+                f"`{name}` is {worst}, outside {low}..{high}: rescale the layer's weights, "
+                "threshold and bias together"
+            )
+
+
+def _digest(neuron: Any, later: Mapping[str, object] | None = None) -> str:
+    """Hash of every field; a `later` one joins it where it is not what it was before it existed."""
+    later = later or {}
+    parts = [getattr(neuron, f.name) for f in fields(neuron) if f.name not in later]
+    for name, before in later.items():
+        value = getattr(neuron, name)
+        if isinstance(value, np.ndarray) or value != before:
+            parts += [name, value]
+    return digest(*parts)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -109,10 +136,13 @@ class Neuron:
 
     def digest(self) -> str:
         """Hash of every field."""
-        return digest(*(getattr(self, f.name) for f in fields(self)))
+        return _digest(self)
 
 
 DECAY_MAX, V_TH_MAX, BIAS_MANT_MAX, BIAS_EXP_MAX = 4095, 131071, 4095, 7
+REFRACTORY_MAX = 63  # Loihi's `refDelay` has 1 to 64 steps and counts that of the spike
+STATE_MAX = (1 << 23) - 1  # thresholds and biases of a 24-bit state
+EXP_MAX = 7  # three bits [Lava `sdn`, precision of `spike_exp` and `state_exp`]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -121,14 +151,21 @@ class FixedNeuron:
 
     `u <- trunc0(u (4095 - du)) + (a << 6)`, wrapped to 24 bits;
     `v <- clip(trunc0(v (4096 - dv)) + u + b, +-(2^23 - 1))`, `trunc0(x) = sign(x) (|x| >> 12)`;
-    `b = bias_mant << bias_exp`; fire where `v > v_th << 6`; reset.
+    `b = bias_mant << bias_exp`; fire where `v > v_th << 6`; reset. See docs/semantics.md.
 
     Attributes:
         du, dv: 12-bit decays: `du = 4095` keeps no current, `dv = 0` loses no potential.
         v_th: 17-bit threshold mantissa.
         bias_mant: 13-bit signed mantissa. bias_exp: 0 to 7 (negative shifts right).
-        reset: `zero`; `subtract` and `none` exist on programmable cores only.
-        emits: `spikes`, or `nothing`: an accumulating read-out, which never fires.
+        reset: `zero`; `subtract` (the threshold that was crossed) and `none` exist on
+            programmable cores only.
+        emits: `spikes`; `ternary`, +1 where `v > v_th << 6` and -1 where `v < v_th_low << 6`
+            [Lava `TernaryLIF`]; `graded`, the payload `v >> 6` of the potential that fired, before
+            its reset (a payload of 0 is no message, the neuron is reset all the same); or
+            `nothing`: an accumulating read-out, which never fires.
+        refractory: 0 to 63 steps after a spike in which `v` is held at 0 while `u` goes on.
+            Loihi's `refDelay` counts the step of the spike too: `refractory + 1`.
+        v_th_low: lower threshold of a ternary neuron, -131071 to 0; None for all others.
     """
 
     du: AnyArray
@@ -137,7 +174,9 @@ class FixedNeuron:
     bias_mant: AnyArray
     bias_exp: AnyArray
     reset: Reset = "zero"
-    emits: Emits = "spikes"
+    emits: FixedEmits = "spikes"
+    refractory: int = 0
+    v_th_low: AnyArray | None = None
 
     @classmethod
     def of(
@@ -149,7 +188,9 @@ class FixedNeuron:
         bias_mant: object = 0,
         bias_exp: object = 0,
         reset: Reset = "zero",
-        emits: Emits = "spikes",
+        emits: FixedEmits = "spikes",
+        refractory: int = 0,
+        v_th_low: object = None,
     ) -> "FixedNeuron":
         """A neuron from integers or arrays of integers."""
         return cls(
@@ -160,11 +201,13 @@ class FixedNeuron:
             bias_exp=frozen(bias_exp, np.int64),
             reset=reset,
             emits=emits,
+            refractory=int(refractory),
+            v_th_low=None if v_th_low is None else frozen(v_th_low, np.int64),
         )
 
     def __post_init__(self) -> None:
         _one_of("reset", self.reset, RESETS)
-        _one_of("emits", self.emits, ("spikes", "nothing"))
+        _one_of("emits", self.emits, FIXED_EMITS)
         ranges = {
             "du": (0, DECAY_MAX),
             "dv": (0, DECAY_MAX),
@@ -172,21 +215,161 @@ class FixedNeuron:
             "bias_mant": (-BIAS_MANT_MAX - 1, BIAS_MANT_MAX),
             "bias_exp": (-BIAS_EXP_MAX, BIAS_EXP_MAX),
         }
-        for name, (low, high) in ranges.items():
-            values = getattr(self, name)
-            if values.size and (values.min() < low or values.max() > high):
-                worst = values.min() if values.min() < low else values.max()
-                raise ValueError(
-                    f"`{name}` is {worst}, outside {low}..{high}: rescale the layer's weights, "
-                    "threshold and bias together"
-                )
+        if self.v_th_low is not None:
+            ranges["v_th_low"] = (-V_TH_MAX, 0)
+        _in_ranges(self, ranges)
+        if not 0 <= self.refractory <= REFRACTORY_MAX:
+            raise ValueError(
+                f"`refractory` is {self.refractory} steps, outside 0..{REFRACTORY_MAX}: "
+                "shorten it, or let a time step be longer"
+            )
+        if (self.emits == "ternary") != (self.v_th_low is not None):
+            raise ValueError(
+                f"`v_th_low` is {self.v_th_low} for a neuron that emits {self.emits!r}: ternary "
+                "neurons need a lower threshold, and no others have one"
+            )
 
     def digest(self) -> str:
         """Hash of every field."""
-        return digest(*(getattr(self, f.name) for f in fields(self)))
+        return _digest(self, {"refractory": 0, "v_th_low": None})
+
+    @property
+    def kind(self) -> str:
+        """What a chip must have among `limits.neurons` to hold it."""
+        return self.emits if self.emits in ("ternary", "graded") else "spikes"
 
     @property
     def bias(self) -> AnyArray:
         """The bias as it is added to `v`, int64: `mant << exp`, or `mant >> -exp`."""
         mant, exp = np.broadcast_arrays(self.bias_mant, self.bias_exp)
         return np.where(exp >= 0, mant << np.maximum(exp, 0), mant >> np.maximum(-exp, 0))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SigmaDelta:
+    """A neuron that sends changes only, bit-exact with Lava's fixed-point `SigmaDelta` and `Delta`.
+
+    With `e = spike_exp + state_exp`, all sums wrapped to 32 bits:
+    `sigma <- sigma + a`; `new = f(sigma + (bias << e))`, `f` being `max(0, x)` or `x`;
+    `delta = new - act + residue`; send where `|delta| >= v_th << e`; `residue = delta - sent`;
+    `act <- new`. The message is `sent >> state_exp`. With `cum_error`: `error <- error + delta`,
+    and `|error|` is compared instead; `error` is cleared where something was sent.
+    Without `integrates` it is Lava's encoder `Delta`: `new = a << e`. See docs/semantics.md.
+
+    Weights must bring `sigma` to the scale `2^e`: `spike_exp` comes with the messages, `state_exp`
+    is the exponent of the weights.
+
+    Attributes:
+        v_th: threshold of a change, 0 or more; shifted by `e` it has 24 bits.
+        bias: signed, added to `sigma`; shifted by `e` it has 24 bits.
+        activation: `relu`, or `unit`, which changes nothing.
+        cum_error: compare the sum of the changes since the last message.
+        spike_exp, state_exp: binary points of messages and states, 0 to 7.
+        integrates: False for an encoder of its input, which has neither bias nor activation.
+        emits: `graded`, the changes; or `nothing`: a read-out whose answer is `act`.
+    """
+
+    v_th: AnyArray
+    bias: AnyArray
+    activation: Activation = "relu"
+    cum_error: bool = False
+    spike_exp: int = 0
+    state_exp: int = 0
+    integrates: bool = True
+    emits: Literal["graded", "nothing"] = "graded"
+
+    @classmethod
+    def of(
+        cls,
+        *,
+        v_th: object = 1,
+        bias: object = 0,
+        activation: Activation = "relu",
+        cum_error: bool = False,
+        spike_exp: int = 0,
+        state_exp: int = 0,
+        integrates: bool = True,
+        emits: Literal["graded", "nothing"] = "graded",
+    ) -> "SigmaDelta":
+        """A neuron from integers or arrays of integers."""
+        return cls(
+            v_th=frozen(v_th, np.int64),
+            bias=frozen(bias, np.int64),
+            activation=activation,
+            cum_error=bool(cum_error),
+            spike_exp=int(spike_exp),
+            state_exp=int(state_exp),
+            integrates=bool(integrates),
+            emits=emits,
+        )
+
+    def __post_init__(self) -> None:
+        _one_of("activation", self.activation, ACTIVATIONS)
+        _one_of("emits", self.emits, ("graded", "nothing"))
+        for name in ("spike_exp", "state_exp"):
+            if not 0 <= getattr(self, name) <= EXP_MAX:
+                raise ValueError(f"`{name}` is {getattr(self, name)}, must be 0 to {EXP_MAX}")
+        limit = STATE_MAX >> self.exp
+        _in_ranges(self, {"v_th": (0, limit), "bias": (-limit, limit)})
+        if not self.integrates and (self.activation != "unit" or self.bias.any()):
+            raise ValueError(
+                "an encoder (`integrates` is False) has neither bias nor rectifier: give it "
+                '`bias=0` and `activation="unit"`'
+            )
+
+    def digest(self) -> str:
+        """Hash of every field."""
+        return _digest(self)
+
+    @property
+    def exp(self) -> int:
+        """Binary point of the state: threshold and bias are shifted left by it."""
+        return self.spike_exp + self.state_exp
+
+    @property
+    def kind(self) -> str:
+        """What a chip must have among `limits.neurons` to hold it."""
+        return "sigma_delta"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class GradedVec:
+    """A layer without memory, bit-exact with Lava's `GradedVec` and `GradedReluVec`.
+
+    `v = a`, wrapped to 32 bits; send `v` where `|v| > v_th`, with `relu` where `v > v_th`; `v` is
+    cleared in every step. (Lava's process also holds an `exp`, which its model never reads.)
+
+    Attributes:
+        v_th: threshold, 0 to 2^23 - 1.
+        activation: `unit`, changes of both signs are sent; or `relu`.
+    """
+
+    v_th: AnyArray
+    activation: Activation = "unit"
+
+    @classmethod
+    def of(cls, *, v_th: object = 1, activation: Activation = "unit") -> "GradedVec":
+        """A neuron from integers or arrays of integers."""
+        return cls(v_th=frozen(v_th, np.int64), activation=activation)
+
+    def __post_init__(self) -> None:
+        _one_of("activation", self.activation, ACTIVATIONS)
+        _in_ranges(self, {"v_th": (0, STATE_MAX)})
+
+    def digest(self) -> str:
+        """Hash of every field."""
+        return _digest(self)
+
+    @property
+    def emits(self) -> Literal["graded"]:
+        """It always sends payloads."""
+        return "graded"
+
+    @property
+    def kind(self) -> str:
+        """What a chip must have among `limits.neurons` to hold it."""
+        return "graded"
+
+
+IntegerNeuron = FixedNeuron | SigmaDelta | GradedVec
+AnyNeuron = Neuron | IntegerNeuron

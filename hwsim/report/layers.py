@@ -10,7 +10,7 @@ from hwsim.counts import Counts
 from hwsim.macs import macs
 from hwsim.mapping.plan import Plan
 from hwsim.network import Network
-from hwsim.neuron import FixedNeuron, Neuron
+from hwsim.neuron import AnyNeuron
 from hwsim.simulation import Run
 from hwsim.synapses import Shape
 from hwsim.tally import WORK, nominal
@@ -102,11 +102,10 @@ def _role(net: Network, name: str) -> Role:
     return "output" if name == net.output else "hidden"
 
 
-def _parameters(net: Network, name: str, neuron: Neuron | FixedNeuron | None) -> int:
+def _parameters(net: Network, name: str, neuron: AnyNeuron | None) -> int:
     n = sum(p.synapses.weight.size for p in net.into(name))
-    if neuron is not None and (neuron.bias != 0).any():
-        n += neuron.bias.size
-    return n
+    bias = getattr(neuron, "bias", None)
+    return n + (bias.size if bias is not None and (bias != 0).any() else 0)
 
 
 def build_cores(plan: Plan, counts: Counts) -> tuple[CoreRow, ...]:

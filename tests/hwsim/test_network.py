@@ -1,6 +1,7 @@
 """A network file comes back as it was saved, and what is wrong with a network is said by name."""
 
 import contextlib
+from pathlib import Path
 
 import h5py
 import numpy as np
@@ -9,7 +10,7 @@ from hypothesis import given
 
 from hwsim.network import Network, Population, Projection, WeightWord
 from hwsim.network_file import SEAL_BYTES, load_network, save_network
-from hwsim.neuron import FixedNeuron, Neuron
+from hwsim.neuron import FixedNeuron, GradedVec, Neuron, SigmaDelta
 from hwsim.synapses import Conv2d, Dense
 from tests.strategies import integer_networks, real_networks
 
@@ -55,6 +56,60 @@ def test_saving_keeps_numbers_of_any_type(tmp_path):
     )
     save_network(fixed, tmp_path / "net.h5")
     assert load_network(tmp_path / "net.h5").digest == fixed.digest
+
+
+EVERY_KIND = {
+    "refractory": FixedNeuron.of(refractory=63),
+    "ternary": FixedNeuron.of(emits="ternary", v_th=[3, 4], v_th_low=[-3, 0]),
+    "graded": FixedNeuron.of(emits="graded", reset="subtract"),
+    "sigma-delta": SigmaDelta.of(v_th=[1, 9], bias=-7, cum_error=True, spike_exp=3, state_exp=4),
+    "delta": SigmaDelta.of(v_th=2, integrates=False, activation="unit", emits="nothing"),
+    "graded vector": GradedVec.of(v_th=[0, 5], activation="relu"),
+}
+
+
+@pytest.mark.parametrize("neuron", EVERY_KIND.values(), ids=EVERY_KIND)
+def test_every_kind_of_integer_neuron_comes_back_from_its_file(neuron, tmp_path):
+    net = Network((IN, Population("out", (2,), neuron)), ())
+    assert net.is_integer
+    save_network(net, tmp_path / "net.h5")
+    back = load_network(tmp_path / "net.h5")
+    assert back.digest == net.digest
+    assert type(back["out"].neuron) is type(neuron)
+    digests = {Network((IN, Population("out", (2,), n)), ()).digest for n in EVERY_KIND.values()}
+    assert len(digests) == len(EVERY_KIND)  # no field is left out of the hash
+
+
+def test_every_field_of_an_integer_neuron_is_in_its_hash():
+    changes = {
+        FixedNeuron.of(): (
+            FixedNeuron.of(refractory=1),
+            FixedNeuron.of(emits="graded"),
+            FixedNeuron.of(emits="ternary", v_th_low=0),
+            FixedNeuron.of(emits="ternary", v_th_low=-1),
+        ),
+        SigmaDelta.of(): (
+            SigmaDelta.of(v_th=2),
+            SigmaDelta.of(bias=1),
+            SigmaDelta.of(activation="unit"),
+            SigmaDelta.of(cum_error=True),
+            SigmaDelta.of(spike_exp=1),
+            SigmaDelta.of(state_exp=1),
+            SigmaDelta.of(activation="unit", integrates=False),
+            SigmaDelta.of(emits="nothing"),
+        ),
+        GradedVec.of(): (GradedVec.of(v_th=2), GradedVec.of(activation="relu")),
+    }
+    for plain, others in changes.items():
+        assert len({n.digest() for n in (plain, *others)}) == 1 + len(others)
+
+
+def test_a_file_of_version_1_still_loads():
+    """Written before neurons had a refractory time: same network, same digest."""
+    net = load_network(Path(__file__).parents[1] / "data" / "networks" / "version1.h5")
+    assert net.digest == "86a2dfa18e4961ca73f9e6317feabd98e071fd2c863aca62d5472a6ab43adf7b"
+    assert net["hidden"].neuron.refractory == 0
+    assert net["hidden"].neuron.v_th_low is None
 
 
 def test_any_change_changes_the_digest():
@@ -174,7 +229,60 @@ WRONG = {
     "refractory": (lambda: Neuron.of(refractory=-1), "`refractory` is -1"),
     "word of a decay": (lambda: FixedNeuron.of(du=4096), r"`du` is 4096, outside 0\.\.4095"),
     "word of a threshold": (lambda: FixedNeuron.of(v_th=[1, -5]), "`v_th` is -5"),
-    "graded chip neuron": (lambda: FixedNeuron.of(emits="graded"), "'graded'"),
+    "integer thresholds per step": (
+        lambda: Population("p", (4,), FixedNeuron.of(v_th=np.ones((5, 4)))),
+        r"'p': `v_th` of shape \(5, 4\) does not broadcast",
+    ),
+    "what a chip neuron emits": (lambda: FixedNeuron.of(emits="bursts"), "'bursts', must be one"),
+    "word of a rest": (
+        lambda: FixedNeuron.of(refractory=64),
+        r"`refractory` is 64 steps, outside 0\.\.63: shorten it",
+    ),
+    "ternary without a lower threshold": (
+        lambda: FixedNeuron.of(emits="ternary"),
+        "`v_th_low` is None for a neuron that emits 'ternary': ternary neurons need",
+    ),
+    "a lower threshold for nothing": (
+        lambda: FixedNeuron.of(v_th_low=-1),
+        "`v_th_low` is -1 for a neuron that emits 'spikes'",
+    ),
+    "a lower threshold above zero": (
+        lambda: FixedNeuron.of(emits="ternary", v_th_low=[-5, 1]),
+        r"`v_th_low` is 1, outside -131071\.\.0",
+    ),
+    "lower thresholds of another shape": (
+        lambda: Population("p", (4,), FixedNeuron.of(emits="ternary", v_th_low=[-1, -2, -3])),
+        r"`v_th_low` of shape \(3,\)",
+    ),
+    "no such activation": (lambda: SigmaDelta.of(activation="tanh"), "'tanh', must be one of relu"),
+    "a sigma-delta that spikes": (lambda: SigmaDelta.of(emits="spikes"), "'spikes', must be one"),
+    "exponent of messages": (
+        lambda: SigmaDelta.of(spike_exp=8),
+        "`spike_exp` is 8, must be 0 to 7",
+    ),
+    "exponent of states": (lambda: SigmaDelta.of(state_exp=-1), "`state_exp` is -1, must be 0"),
+    "a change below zero": (lambda: SigmaDelta.of(v_th=[3, -1]), r"`v_th` is -1, outside 0\.\."),
+    "a shifted bias beyond its word": (
+        lambda: SigmaDelta.of(bias=-4096, spike_exp=6, state_exp=6),
+        r"`bias` is -4096, outside -2047\.\.2047",
+    ),
+    "an encoder with a bias": (
+        lambda: SigmaDelta.of(integrates=False, activation="unit", bias=1),
+        "an encoder .* has neither bias nor rectifier",
+    ),
+    "an encoder with a rectifier": (lambda: SigmaDelta.of(integrates=False), "neither bias nor"),
+    "a graded threshold below zero": (lambda: GradedVec.of(v_th=-1), r"`v_th` is -1, outside 0"),
+    "real and sigma-delta": (
+        lambda: Network((IN, OUT, Population("sd", (2,), SigmaDelta.of())), ()),
+        "mixes both",
+    ),
+    "out of a sigma read-out": (
+        lambda: Network(
+            (IN, Population("out", (2,), SigmaDelta.of(emits="nothing"))),
+            (Projection.of("out", "out", Dense.of([[2, 2], [2, 2]]), delay=1, word=WeightWord()),),
+        ),
+        "'out', which emits nothing",
+    ),
 }
 
 
