@@ -1,0 +1,479 @@
+"""Routes are chains of links; the model of contention is held to a flit-level mesh."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import hwsim
+from hwsim.chips.spec import load_chip
+from hwsim.network import Network, Population, Projection, WeightWord
+from hwsim.neuron import FixedNeuron
+from hwsim.noc import EAST, EJECT, INJECT, NORTH, SOUTH, WEST, Grid, latency, link_traffic, routes
+from hwsim.noc import traffic as tile_traffic
+from hwsim.synapses import Dense, Sparse
+from tests.flit_simulator import drain
+from tests.strategies import chip_with, inputs_of, integer_networks, rngs
+
+N_PACKETS = 80_000
+LOADS = (0.1, 0.4, 0.65, 0.85)  # of the busiest link
+TOLERANCE = 0.05  # of the reference's mean latency
+
+LOIHI = {"ew": 4.1e-9, "ns": 6.5e-9, "port": 1.05e-9}
+EQUAL = {"ew": 1e-9, "ns": 1e-9, "port": 1e-9}
+
+
+def holding(columns, rows, *, ew, ns, port):
+    hold = np.full((6, rows, columns), port)
+    hold[[EAST, WEST]], hold[[SOUTH, NORTH]] = ew, ns
+    return hold
+
+
+# Patterns: packets from tile (x, y) to tile, in words of the literature on networks on chip
+# [DallyTowles2004]; a matrix (tiles, tiles) of relative rates.
+
+
+def everywhere(columns, rows):
+    n = columns * rows
+    return np.ones((n, n)) - np.eye(n)
+
+
+def permutation(columns, rows, to):
+    n = columns * rows
+    matrix = np.zeros((n, n))
+    for tile in range(n):
+        matrix[tile, to(tile)] = 1
+    return matrix * (1 - np.eye(n))  # what stays on its tile is left out
+
+
+def bits(columns, rows):
+    return (columns * rows - 1).bit_length()
+
+
+def transpose(columns, rows):
+    """(x, y) to (y, x), on the largest square."""
+    side = min(columns, rows)
+    matrix = np.zeros((columns * rows, columns * rows))
+    for y in range(side):
+        for x in range(side):
+            matrix[y * columns + x, x * columns + y] = x != y
+    return matrix
+
+
+def bit_complement(columns, rows):
+    return permutation(columns, rows, lambda t: columns * rows - 1 - t)
+
+
+def bit_reversal(columns, rows):
+    width = bits(columns, rows)
+    return permutation(columns, rows, lambda t: int(f"{t:0{width}b}"[::-1], 2))
+
+
+def shuffle(columns, rows):
+    top = columns * rows - 1
+    return permutation(columns, rows, lambda t: t if t == top else 2 * t % top)
+
+
+def tornado(columns, rows):
+    """Half way round the row, less one."""
+    ahead = (columns + 1) // 2 - 1
+    return permutation(
+        columns, rows, lambda t: t // columns * columns + (t % columns + ahead) % columns
+    )
+
+
+def neighbour(columns, rows):
+    return permutation(columns, rows, lambda t: t // columns * columns + (t + 1) % columns)
+
+
+def hotspot(columns, rows):
+    """Every tile sends a fifth of its packets to one in the middle, the others anywhere."""
+    matrix = everywhere(columns, rows)
+    matrix /= matrix.sum(axis=1, keepdims=True)
+    middle = rows // 2 * columns + columns // 2
+    matrix *= 0.8
+    matrix[:, middle] += 0.2
+    matrix[middle, middle] = 0
+    return matrix
+
+
+def one_to_all(columns, rows):
+    matrix = np.zeros((columns * rows, columns * rows))
+    matrix[columns + 1] = 1
+    matrix[columns + 1, columns + 1] = 0
+    return matrix
+
+
+def all_to_one(columns, rows):
+    return one_to_all(columns, rows).T.copy()
+
+
+def layer_to_layer(columns, rows):
+    """A feed-forward network placed row by row: every tile sends to the next `columns` tiles."""
+    n = columns * rows
+    matrix = np.zeros((n, n))
+    for tile in range(n):
+        matrix[tile, tile + 1 : tile + 1 + columns] = 1
+    return matrix
+
+
+def mapped_network(columns, rows):
+    """Packets per sample of a recurrent and a sparse layer on the cores of this mesh."""
+    rng = np.random.default_rng(7)
+    word = WeightWord(n_bits=8, exp=0, sign_mode="mixed", message_bits=0)
+    neuron = FixedNeuron.of(du=2048, dv=512, v_th=220)
+    net = Network(
+        (
+            Population("input", (96,)),
+            Population("first", (120,), neuron),
+            Population("second", (100,), neuron),
+        ),
+        (
+            Projection.of(
+                "input", "first", Dense.of(rng.integers(-20, 30, (120, 96)) * 2), word=word
+            ),
+            Projection.of("first", "first", sparse(rng, 120, 120, 9), delay=1, word=word),
+            Projection.of("first", "second", sparse(rng, 120, 100, 12), word=word),
+        ),
+    )
+    mesh = {"columns": columns, "rows": rows, "cores_per_tile": 1}
+    chip = chip_with(neurons_per_core=-(-230 // (columns * rows)), mesh=mesh, cores=columns * rows)
+    plan = hwsim.compile(net, chip)
+    samples = (rng.random((4, 20, 96)) < 0.2).astype(np.int64)
+    spikes = hwsim.simulate(plan, samples).spike_counts
+    return tile_traffic(plan, {n: s.mean(axis=0) for n, s in spikes.items()}).toarray()
+
+
+def sparse(rng, n_sources, n_targets, per_source):
+    target = np.concatenate(
+        [np.sort(rng.choice(n_targets, per_source, replace=False)) for _ in range(n_sources)]
+    )
+    indptr = np.arange(n_sources + 1) * per_source
+    weight = rng.integers(-30, 60, target.size) * 2
+    return Sparse.of(weight, indptr=indptr, target=target, n_targets=n_targets)
+
+
+PATTERNS = {
+    "uniform": (everywhere, (8, 4), LOIHI),
+    "uniform, one time": (everywhere, (5, 7), EQUAL),
+    "transpose": (transpose, (6, 6), LOIHI),
+    "bit complement": (bit_complement, (8, 4), LOIHI),
+    "bit reversal": (bit_reversal, (8, 4), LOIHI),
+    "shuffle": (shuffle, (8, 8), LOIHI),
+    "tornado": (tornado, (8, 4), LOIHI),
+    "neighbour": (neighbour, (8, 4), LOIHI),
+    "hotspot": (hotspot, (8, 4), LOIHI),
+    "one to all": (one_to_all, (8, 4), LOIHI),
+    "all to one": (all_to_one, (8, 4), LOIHI),
+    "layer to layer": (layer_to_layer, (8, 4), LOIHI),
+    "mapped network": (mapped_network, (8, 4), LOIHI),
+}
+
+
+def offered(columns, rows, matrix, hold, load):
+    """Rates that hold the busiest link for a share `load` of its time."""
+    busiest = latency(Grid(hold), matrix).held.max()
+    return matrix * (load / busiest)
+
+
+def poisson(columns, rates, n_packets, seed):
+    """Packets in order of birth: source and target (packets, 2), and when they are born."""
+    rng = np.random.default_rng(seed)
+    source, target = np.nonzero(rates)
+    flow = rates[source, target]
+    drawn = rng.choice(source.size, n_packets, p=flow / flow.sum())
+    born = np.cumsum(rng.exponential(1 / flow.sum(), n_packets))
+    ends = [np.stack([t[drawn] % columns, t[drawn] // columns], axis=1) for t in (source, target)]
+    return *ends, born
+
+
+def ways(source, target):
+    """Hops of every packet: east-west, north-south."""
+    return np.abs(target - source).T
+
+
+def seconds_alone(hops, *, ew, ns, port):
+    return hops[0] * ew + hops[1] * ns + 2 * port
+
+
+@pytest.mark.parametrize("name", PATTERNS)
+def test_mean_latency_is_that_of_the_flit_level_mesh(name, record_property):
+    pattern, (columns, rows), times = PATTERNS[name]
+    hold = holding(columns, rows, **times)
+    matrix = pattern(columns, rows)
+    for load in LOADS:
+        rates = offered(columns, rows, matrix, hold, load)
+        model = latency(Grid(hold), rates)
+        source, target, born = poisson(columns, rates, N_PACKETS, seed=int(100 * load))
+        arrived, passed = drain(hold, source, target, born)
+        taken = arrived - born
+        # packets are conserved, and each went its own way
+        assert (arrived >= 0).all()
+        hops = ways(source, target)
+        assert passed[[EAST, WEST]].sum() == hops[0].sum()
+        assert passed[[SOUTH, NORTH]].sum() == hops[1].sum()
+        assert passed[INJECT].sum() == passed[EJECT].sum() == N_PACKETS
+        # no packet is faster than one that is alone
+        alone = seconds_alone(hops, **times)
+        assert (taken > alone * (1 - 1e-6)).all()
+        assert model.mean_s >= model.zero_load_s
+        reference = taken[N_PACKETS // 10 :].mean()  # the first found empty queues
+        error = model.mean_s / reference - 1
+        record_property(
+            f"{name} at {load:.0%}",
+            f"alone {model.zero_load_s * 1e9:.2f} ns, model {model.mean_s * 1e9:.2f} ns, "
+            f"reference {reference * 1e9:.2f} ns, {error:+.2%}",
+        )
+        assert model.zero_load_s == pytest.approx(alone.mean(), rel=0.02)  # of those drawn
+        assert abs(error) < TOLERANCE, f"{name} at {load}: {error:+.1%}"
+
+
+@st.composite
+def meshes(draw):
+    """Columns, rows, times, and random rates that hold the busiest link for half its time."""
+    columns, rows = draw(st.integers(1, 6)), draw(st.integers(2, 5))
+    rng = draw(rngs())
+    times = {key: float(rng.uniform(1e-9, 9e-9)) for key in ("ew", "ns", "port")}
+    n = columns * rows
+    matrix = rng.random((n, n)) * (rng.random((n, n)) < draw(st.sampled_from([0.1, 0.5, 1.0])))
+    matrix[0, -1] += 0.1
+    hold = holding(columns, rows, **times)
+    return columns, rows, times, offered(columns, rows, matrix, hold, 0.5)
+
+
+@given(meshes())
+def test_routes_are_chains_of_links_along_the_row_first(mesh):
+    columns, rows, *_ = mesh
+    pairs = np.arange((columns * rows) ** 2)
+    source, target = np.divmod(pairs, columns * rows)
+    indptr, links = routes(columns, rows, source, target)
+    bare_indptr, bare = routes(columns, rows, source, target, ports=False)
+    for i in pairs:
+        kind, tile = np.divmod(links[indptr[i] : indptr[i + 1]], columns * rows)
+        assert kind[0] == INJECT
+        assert tile[0] == source[i]
+        assert kind[-1] == EJECT
+        assert tile[-1] == target[i]
+        at, turned = int(source[i]), False
+        for k, t in zip(kind[1:-1], tile[1:-1], strict=True):
+            assert t == at
+            turned |= k in (SOUTH, NORTH)
+            assert not (turned and k in (EAST, WEST))
+            at += {EAST: 1, WEST: -1, SOUTH: columns, NORTH: -columns}[k]
+        assert at == target[i]
+        hops = abs(source[i] % columns - at % columns) + abs(source[i] // columns - at // columns)
+        assert kind.size == hops + 2
+        assert np.array_equal(
+            bare[bare_indptr[i] : bare_indptr[i + 1]], links[indptr[i] + 1 :][:hops]
+        )
+
+
+@given(meshes())
+def test_without_load_nothing_waits(mesh):
+    """Exactly, in the limit; and packets far apart in the flit-level mesh take just as long."""
+    columns, rows, times, rates = mesh
+    grid = Grid(holding(columns, rows, **times))
+    light = latency(grid, rates * 1e-12)
+    assert light.mean_s == pytest.approx(light.zero_load_s, rel=1e-10)
+    assert light.zero_load_s == pytest.approx(latency(grid, rates).zero_load_s, rel=1e-12)
+    source, target, born = poisson(columns, rates * 1e-9, 50, seed=0)
+    arrived, _ = drain(grid.hold_s, source, target, born)
+    alone = seconds_alone(ways(source, target), **times)
+    assert arrived - born == pytest.approx(alone, rel=1e-3)
+    one = latency(grid, np.eye(1, rates.shape[0] ** 2, rates.shape[0] - 1).reshape(rates.shape))
+    far = seconds_alone((columns - 1, rows - 1), **times)
+    assert one.zero_load_s == pytest.approx(far, rel=1e-12)
+
+
+@given(meshes())
+def test_latency_keeps_to_the_symmetries_of_the_mesh(mesh):
+    """Mirrored traffic, scaled time, and rows and columns told apart only by their times."""
+    columns, rows, times, rates = mesh
+    n = columns * rows
+    found = latency(Grid(holding(columns, rows, **times)), rates).mean_s
+    tile = np.arange(n).reshape(rows, columns)
+    for mirrored in (tile[:, ::-1], tile[::-1], tile[::-1, ::-1]):
+        order = mirrored.reshape(-1)
+        again = latency(Grid(holding(columns, rows, **times)), rates[np.ix_(order, order)])
+        assert again.mean_s == pytest.approx(found, rel=1e-9)
+    slower = {key: 3 * value for key, value in times.items()}
+    scaled = latency(Grid(holding(columns, rows, **slower)), rates / 3)
+    assert scaled.mean_s == pytest.approx(3 * found, rel=1e-9)
+    wider = np.zeros((2 * n, 2 * n))  # tiles that nobody uses change nothing
+    wider[:n, :n] = rates
+    more_rows = latency(Grid(holding(columns, 2 * rows, **times)), wider)
+    assert more_rows.mean_s == pytest.approx(found, rel=1e-9)
+
+
+@given(meshes())
+def test_more_load_never_makes_packets_faster(mesh):
+    columns, rows, times, rates = mesh
+    grid = Grid(holding(columns, rows, **times))
+    means = [latency(grid, rates * scale).mean_s for scale in (0.1, 0.5, 1, 1.5, 1.9)]
+    assert np.all(np.diff(means) >= 0)
+    assert np.isfinite(means).all()
+
+
+def test_what_waits_in_a_row_of_links_waits_at_the_slowest():
+    """[Friedman1965], exactly: one flow along a row, every link the same time."""
+    grid = Grid(holding(6, 1, ew=2.0, ns=1.0, port=2.0))
+    rates = np.zeros((6, 6))
+    rates[0, 5] = 0.4
+    found = latency(grid, rates)
+    assert found.mean_s - found.zero_load_s == pytest.approx(0.8 * 2 / (2 * 0.2))
+    assert np.flatnonzero(found.wait_s).tolist() == [INJECT * 6]
+
+
+def test_what_waits_in_a_tree_waits_at_its_root():
+    """[Neely2005], exactly: all to the end of a row, one time for all links."""
+    grid = Grid(holding(5, 1, ew=1.0, ns=1.0, port=1.0))
+    rates = np.zeros((5, 5))
+    rates[:4, 4] = 0.2
+    found = latency(grid, rates)
+    assert found.mean_s - found.zero_load_s == pytest.approx(0.8 / (2 * 0.2))
+
+
+def test_a_link_that_is_offered_more_than_it_passes_takes_for_ever():
+    matrix = everywhere(4, 4)
+    hold = holding(4, 4, **EQUAL)
+    nearly = latency(Grid(hold), offered(4, 4, matrix, hold, 1 - 1e-9))
+    assert np.isfinite(nearly.mean_s)
+    for load in (1 + 1e-9, 1.5, 40.0):
+        found = latency(Grid(hold), offered(4, 4, matrix, hold, load))
+        assert found.mean_s == np.inf
+        assert np.isfinite(found.zero_load_s)
+        full = found.held >= 1 - 1e-12
+        assert np.isinf(found.wait_s[found.held > 1 + 1e-12]).all()
+        assert np.isfinite(found.wait_s[~full]).all()
+    # the flit-level mesh agrees: the longer it goes on, the longer packets take
+    rates = offered(4, 4, matrix, hold, 1.5)
+    means = []
+    for n in (5_000, 20_000):
+        source, target, born = poisson(4, rates, n, seed=1)
+        arrived, _ = drain(hold, source, target, born)
+        means.append((arrived - born).mean())
+    assert means[1] > 2 * means[0]
+
+
+@pytest.mark.parametrize(
+    ("rates", "message"),
+    [
+        (np.zeros((4, 4)), "some of them more"),
+        (np.full((4, 4), np.nan), "must be rates"),
+        (-np.ones((4, 4)), "must be rates"),
+        (np.ones((3, 3)), r"shape \(3, 3\), the grid has 4 tiles"),
+    ],
+)
+def test_what_is_no_traffic_is_refused(rates, message):
+    with pytest.raises(ValueError, match=message):
+        latency(Grid(holding(2, 2, **EQUAL)), rates)
+
+
+def test_what_is_no_grid_is_refused():
+    with pytest.raises(ValueError, match="must be \\(6, rows, columns\\)"):
+        Grid(np.ones((5, 2, 2)))
+    with pytest.raises(ValueError, match="finite and not negative"):
+        Grid(-np.ones((6, 2, 2)))
+    chip = load_chip("loihi1")
+    with pytest.raises(ValueError, match="1 to 768 can be joined"):
+        Grid.of(chip, n_chips=769)
+    spec = chip.model_dump(by_alias=True)
+    unknown = {"value": None, "rel_uncertainty": None}
+    spec["time"]["hop_ew"] |= unknown
+    with pytest.raises(ValueError, match=r"time\.hop_ew of loihi1 is not known"):
+        Grid.of(type(chip).model_validate(spec))
+
+
+def test_a_chip_is_the_grid_of_its_published_times():
+    grid = Grid.of(load_chip("loihi1"))
+    assert (grid.columns, grid.rows) == (8, 4)
+    assert np.array_equal(grid.hold_s, holding(8, 4, **LOIHI))
+    # a packet within its tile takes what was published for it
+    assert grid.hold_s[[INJECT, EJECT]].sum(axis=0) == pytest.approx(np.full((4, 8), 2.1e-9))
+
+
+def test_links_between_chips_take_their_own_time_on_top():
+    spec = load_chip("loihi1").model_dump(by_alias=True)
+    spec["mesh"] |= {"columns": 2, "rows": 3, "cores_per_tile": 1, "chip_columns": 2}
+    spec["limits"] |= {"cores": 6, "chips": 4}
+    spec["time"]["hop_chip"] = spec["time"]["hop_ew"] | {"value": 1e-7}
+    grid = Grid.of(type(load_chip("loihi1")).model_validate(spec), n_chips=3)
+    assert (grid.columns, grid.rows) == (4, 6)
+    slow = np.argwhere(grid.hold_s > 1e-8)
+    east = [[EAST, y, 1] for y in range(6)]
+    west = [[WEST, y, 2] for y in range(6)]
+    south = [[SOUTH, 2, x] for x in range(4)]
+    north = [[NORTH, 3, x] for x in range(4)]
+    outside = [[EAST, y, 3] for y in range(6)] + [[WEST, y, 0] for y in range(6)]
+    outside += [[SOUTH, 5, x] for x in range(4)] + [[NORTH, 0, x] for x in range(4)]
+    inside = sorted(row for row in slow.tolist() if row not in outside)
+    assert inside == sorted(east + west + south + north)
+    assert grid.hold_s[EAST, 0, 1] == pytest.approx(1e-7 + 4.1e-9)
+
+
+@st.composite
+def placed(draw):
+    """A compiled network on small cores of one or several chips, and a run of it."""
+    net = draw(integer_networks())
+    one = chip_with(neurons_per_core=draw(st.integers(2, 6)))
+    mesh = {"columns": 2, "rows": 3, "cores_per_tile": 1, "chip_columns": 3}
+    many = chip_with(mesh=mesh, cores=6, chips=99)
+    plan = replace(hwsim.compile(net, one), chip=draw(st.sampled_from([one, many])))
+    return plan, hwsim.simulate(plan, draw(inputs_of(net)), record=("spikes",))
+
+
+@given(placed())
+def test_link_traffic_is_what_a_walk_of_every_packet_leaves(ran):
+    plan, run = ran
+    n_samples = run.counts.n_samples
+    walked = {}
+    for part in plan.parts:
+        heard = plan.listeners(part.population)
+        fired = run.spikes[part.population].astype(bool).sum(axis=(0, 1))
+        start = plan.chip.tile_xy(part.core) if part.core is not None else (0, 0)
+        for n in part.neurons:
+            for listener in heard.indices[heard.indptr[n] : heard.indptr[n + 1]]:
+                to = plan.chip.tile_xy(plan.parts[listener].core)
+                at = start
+                while at != to and fired[n]:
+                    if at[0] != to[0]:
+                        after = (at[0] + (1 if to[0] > at[0] else -1), at[1])
+                    else:
+                        after = (at[0], at[1] + (1 if to[1] > at[1] else -1))
+                    walked[at, after] = walked.get((at, after), 0) + fired[n] / n_samples
+                    at = after
+    mean = {name: s.astype(bool).sum(axis=(0, 1)) / n_samples for name, s in run.spikes.items()}
+    found = link_traffic(plan, mean)
+    ends = zip(found.from_xy.tolist(), found.to_xy.tolist(), strict=True)
+    links = [(tuple(a), tuple(b)) for a, b in ends]
+    assert dict(zip(links, found.packets, strict=True)) == pytest.approx(walked)
+    along = found.from_xy[:, 1] == found.to_xy[:, 1]
+    assert found.packets[along].sum() * n_samples == pytest.approx(run.counts.hops_ew.sum())
+    assert found.packets[~along].sum() * n_samples == pytest.approx(run.counts.hops_ns.sum())
+
+
+def test_counts_spread_over_a_part_give_the_traffic_of_dense_layers():
+    """All neurons of a part have the same listeners there: nothing is lost."""
+    rng = np.random.default_rng(3)
+    word = WeightWord(n_bits=8, exp=0, sign_mode="mixed", message_bits=0)
+    neuron = FixedNeuron.of(du=4095, dv=0, v_th=40)
+
+    def some(targets, sources):
+        return Dense.of(rng.integers(-9, 20, (targets, sources)) * 2)
+
+    net = Network(
+        (Population("input", (9,)), Population("hidden", (20,), neuron)),
+        (
+            Projection.of("input", "hidden", some(20, 9), word=word),
+            Projection.of("hidden", "hidden", some(20, 20), delay=1, word=word),
+        ),
+    )
+    plan = hwsim.compile(net, chip_with(neurons_per_core=3, mesh={"cores_per_tile": 1, "rows": 16}))
+    run = hwsim.simulate(plan, (rng.random((3, 8, 9)) < 0.4).astype(np.int64), record=("spikes",))
+    mean = {name: s.astype(bool).sum(axis=(0, 1)) / 3 for name, s in run.spikes.items()}
+    exact, spread = link_traffic(plan, mean), link_traffic(plan, run.counts)
+    assert spread.from_xy.tolist() == exact.from_xy.tolist()
+    assert spread.packets == pytest.approx(exact.packets)
+    assert exact.packets.max() > 0
