@@ -229,7 +229,8 @@ def _waits(hold: FloatArray, rates: FloatArray, joined: coo_array) -> FloatArray
     open_end = ~full[j]
     i, j, rate = i[open_end], j[open_end], rate[open_end]
     near = np.minimum(hold[i], hold[j])  # the shorter time of the two
-    others = np.clip((held[i] - rate * hold[i]) / np.maximum(1 - rate * hold[i], 1e-12), 0, 1)
+    left = np.maximum(1 - rate * hold[i], np.finfo(float).tiny)  # 0 where i is full of them
+    others = np.clip((held[i] - rate * hold[i]) / left, 0, 1)
     meeting = (held[j] - rate * hold[j]) / (1 - rate * hold[j])
     mixed = others * np.where(hold[i] > hold[j], meeting, 1.0)
     span = near + mixed * (np.maximum(hold[i], hold[j]) - near)
