@@ -6,7 +6,8 @@ run = hwsim.simulate(plan, samples)
 bill = hwsim.price(run.counts, chip)
 """
 
-from hwsim.chips.spec import ChipSpec, chip_names, load_chip, load_price_list
+from hwsim.chips.files import chip_names, copy_chip, load_chip, load_price_list
+from hwsim.chips.spec import ChipSpec
 from hwsim.counts import Counts, Critical
 from hwsim.energy import Bill, price
 from hwsim.mapping.partition import DoesNotFit
@@ -41,6 +42,7 @@ __all__ = [
     "WeightWord",
     "chip_names",
     "compile",
+    "copy_chip",
     "load_chip",
     "load_network",
     "load_price_list",

@@ -1,16 +1,14 @@
 """The one module that knows joules and seconds: counts times constants, every product kept."""
 
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 
 from hwsim.arrays import FloatArray
+from hwsim.bands import DRAWS, Band, band, draw
 from hwsim.chips.spec import ChipSpec, Constant, Energies, PriceList, Times
 from hwsim.counts import Counts
-
-Z90 = 1.2815515594457831  # standard normal quantile of 90 %: where the bands lie
-DRAWS = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,63 +16,52 @@ class Term:
     """One line of a bill: `amount` of something times a constant.
 
     Attributes:
-        component: where it belongs: synapses, neurons, network, static, host, sync, reset.
-        what: the event, in words. amount: how many per inference (seconds for a power).
+        component: where it belongs: synapses, neurons, network, static, idle, host, sync, reset.
+        what: the event, in words. amount: how many per inference (seconds for a power); None if
+            that is not known.
         constant: dotted name in the chip file. price: value, source, class, band.
     """
 
     component: str
     what: str
-    amount: float
+    amount: float | None
     constant: str
     price: Constant
 
     @property
     def value(self) -> float | None:
-        """Amount times price; None if the price is unknown and the amount is not zero."""
-        if self.price.value is None:
-            return None if self.amount else 0.0
+        """Amount times price; None if either is unknown, and the amount is not zero."""
+        if self.amount == 0:
+            return 0.0
+        if self.amount is None or self.price.value is None:
+            return None
         return self.amount * self.price.value
-
-
-@dataclass(frozen=True, slots=True)
-class Band:
-    """Median and the 10th and 90th percentiles that the constants' bands propagate to."""
-
-    median: float
-    p10: float
-    p90: float
 
 
 @dataclass(frozen=True, slots=True)
 class Bill:
     """Joules and seconds of one inference, term by term.
 
-    `energy` and `latency` are the sums of the known terms at the constants' own values; `bands`
-    hold median [p10, p90] of the totals and of every component. What is not known is listed in
-    `unknown` and is in no sum.
+    `energy` and `latency` are the sums of the known terms at the constants' own values, None if
+    nothing of them is known; `bands` hold median [p10, p90] of the totals and of every component.
+    What is not known is listed in `unknown` and is in no sum.
     """
 
     title: str
     n_samples: int
     energy_terms: tuple[Term, ...]
     time_terms: tuple[Term, ...]
-    energy_j: float
-    latency_s: float
+    energy_j: float | None
+    latency_s: float | None
     power_w: float | None
-    energy_band: Band
-    latency_band: Band
-    components: dict[str, Band]
+    energy_band: Band | None
+    latency_band: Band | None
+    components: dict[str, Band | None]
     unknown: tuple[str, ...]
 
     def component_j(self) -> dict[str, float | None]:
         """Joules by component; None where nothing in it is known."""
-        out: dict[str, float | None] = {}
-        for term in self.energy_terms:
-            value, so_far = term.value, out.get(term.component)
-            known = None if value is None and so_far is None else (value or 0.0) + (so_far or 0.0)
-            out[term.component] = known
-        return out
+        return component_sums(self.energy_terms)
 
     def as_dict(self) -> dict[str, Any]:
         """The bill as plain data, for JSON."""
@@ -90,19 +77,19 @@ class Bill:
                 "price": term.price.value,
             }
 
-        def band(b: Band) -> dict[str, float]:
-            return {f.name: getattr(b, f.name) for f in fields(Band)}
+        def plain(b: Band | None) -> dict[str, float] | None:
+            return None if b is None else asdict(b)
 
         return {
             "title": self.title,
             "n_samples": self.n_samples,
             "energy_j": self.energy_j,
-            "energy_band_j": band(self.energy_band),
+            "energy_band_j": plain(self.energy_band),
             "latency_s": self.latency_s,
-            "latency_band_s": band(self.latency_band),
+            "latency_band_s": plain(self.latency_band),
             "power_w": self.power_w,
             "components_j": self.component_j(),
-            "component_bands_j": {name: band(b) for name, b in self.components.items()},
+            "component_bands_j": {name: plain(b) for name, b in self.components.items()},
             "unknown": list(self.unknown),
             "energy_terms": [line(t) for t in self.energy_terms],
             "time_terms": [line(t) for t in self.time_terms],
@@ -113,7 +100,9 @@ def price(counts: Counts, chip: ChipSpec, *, seed: int = 0) -> Bill:
     """What an average inference costs on a chip.
 
     Static and host power are paid for the whole latency. A time step lasts as long as its slowest
-    core computes or its packets travel, whichever is longer, plus the barrier [Davies2018].
+    core computes or its packets travel, whichever is longer, plus the barrier [Davies2018]; on a
+    chip with a tick, at least until the next tick. What powered cores take while they wait for
+    it is idle energy.
 
     Args:
         counts: of a simulation on `chip`. seed: of the Monte Carlo draw of the constants.
@@ -123,23 +112,13 @@ def price(counts: Counts, chip: ChipSpec, *, seed: int = 0) -> Bill:
     """
     if counts.n_samples == 0:
         raise ValueError("no samples were counted: simulate some first")
+    draws = draw(chip.constants(), seed=seed)
     times = _time_terms(counts, chip)
-    constants = chip.constants()
-    draws = draw(constants, seed=seed)
-    latency = total(times)
-    latency_draws = _sum_draws(times, draws)
-    energies = _energy_terms(counts, chip, latency)
-    watts = [t for t in energies if t.price.unit == "W"]
-    rest = [t for t in energies if t.price.unit != "W"]
-    by_component = {}
-    for name in dict.fromkeys(t.component for t in energies):
-        own = _sum_draws([t for t in rest if t.component == name], draws)
-        for t in watts:
-            if t.component == name and t.price.value is not None:
-                scale = latency_draws / latency if latency else 0.0
-                own = own + t.amount * draws[t.constant] * scale
-        by_component[name] = own
-    energy = total(energies)
+    seconds = _seconds(times, counts, draws)
+    energies = _energy_terms(counts, chip, seconds)
+    own = {n: tuple(t for t in energies if t.component == n) for n in _components(energies)}
+    joules = {n: _joules(terms, seconds, draws) for n, terms in own.items()}
+    energy, latency = total(energies), total(times)
     return Bill(
         title=chip.title,
         n_samples=counts.n_samples,
@@ -147,17 +126,63 @@ def price(counts: Counts, chip: ChipSpec, *, seed: int = 0) -> Bill:
         time_terms=times,
         energy_j=energy,
         latency_s=latency,
-        power_w=energy / latency if latency else None,
-        energy_band=_band(sum(by_component.values(), start=np.zeros(DRAWS))),
-        latency_band=_band(latency_draws),
-        components={name: _band(values) for name, values in by_component.items()},
+        power_w=energy / latency if energy is not None and latency else None,
+        energy_band=band(energy, sum(joules.values(), start=np.zeros(DRAWS))),
+        latency_band=band(latency, seconds["host"].draws),
+        components={n: band(total(own[n]), joules[n]) for n in own},
         unknown=tuple(
             f"{t.component}: {t.what} ({t.constant})" for t in energies + times if t.value is None
         ),
     )
 
 
-def _energy_terms(counts: Counts, chip: ChipSpec, latency_s: float) -> tuple[Term, ...]:
+@dataclass(frozen=True, slots=True)
+class _Seconds:
+    """How long a power is drawn: the nominal time, None if unknown, and its draws."""
+
+    value: float | None
+    draws: FloatArray
+
+
+def _seconds(
+    times: tuple[Term, ...], counts: Counts, draws: dict[str, FloatArray]
+) -> dict[str, _Seconds]:
+    """The time for which the components of energy that have a power are paid.
+
+    `static` while cores work, `idle` while they wait for the tick, `host` throughout.
+    """
+    waits = tuple(t for t in times if t.component == "idle")
+    work = tuple(t for t in times if t.component != "idle")
+    busy = _sum_draws(work, draws)
+    whole = busy
+    if waits:
+        ticks = counts.n_steps / counts.n_samples * draws.get("time.tick", np.zeros(DRAWS))
+        whole = np.maximum(busy, ticks)
+    return {
+        "static": _Seconds(total(work), busy),
+        "idle": _Seconds(total(waits), whole - busy),
+        "host": _Seconds(total(times), whole),
+    }
+
+
+def _components(terms: tuple[Term, ...]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(t.component for t in terms))
+
+
+def _joules(
+    terms: tuple[Term, ...], seconds: dict[str, _Seconds], draws: dict[str, FloatArray]
+) -> FloatArray:
+    """Draws of a component's energy: powers with the drawn time, not the nominal one."""
+    out = _sum_draws(tuple(t for t in terms if t.price.unit == "J"), draws)
+    for term in terms:
+        if term.price.unit == "W" and term.amount and term.constant in draws:
+            lasts = seconds[term.component]
+            assert lasts.value, "a power was priced without its time"
+            out = out + term.amount / lasts.value * lasts.draws * draws[term.constant]
+    return out
+
+
+def _energy_terms(counts: Counts, chip: ChipSpec, seconds: dict[str, _Seconds]) -> tuple[Term, ...]:
     n, e, p = counts.n_samples, chip.energy, chip.power
     off_chip = {"spikes": counts.n_inputs}
 
@@ -169,10 +194,11 @@ def _energy_terms(counts: Counts, chip: ChipSpec, latency_s: float) -> tuple[Ter
         return Term(component, what, amount, f"energy.{price}", constant)
 
     def held(component: str, what: str, amount: float, price: str) -> Term | None:
-        constant = getattr(p, price)
-        if constant is None:
+        constant, lasts = getattr(p, price), seconds[component].value
+        if constant is None or (component == "idle" and not lasts):
             return None
-        return Term(component, what, amount * latency_s, f"power.{price}", constant)
+        drawn_for = None if lasts is None else amount * lasts
+        return Term(component, f"{what}, seconds", drawn_for, f"power.{price}", constant)
 
     terms = (
         *(each("synapses", *line) for line in _sop_lines(e)),
@@ -186,9 +212,11 @@ def _energy_terms(counts: Counts, chip: ChipSpec, latency_s: float) -> tuple[Ter
         each("network", "hops from chip to chip", "hops_chip", "hop_chip"),
         each("sync", "barriers", "n_steps", "barrier"),
         Term("reset", "state resets", float(counts.n_chips), "energy.reset", e.reset),
-        held("static", f"{counts.n_cores} powered cores, seconds", counts.n_cores, "core"),
-        held("static", f"{counts.n_chips} powered chips, seconds", counts.n_chips, "chip"),
-        held("host", "embedded processors, seconds", counts.n_chips, "host"),
+        held("static", f"{counts.n_cores} powered cores", counts.n_cores, "core"),
+        held("static", f"{counts.n_chips} powered chips", counts.n_chips, "chip"),
+        held("idle", f"{counts.n_cores} cores waiting for the tick", counts.n_cores, "core"),
+        held("idle", f"{counts.n_chips} chips waiting for the tick", counts.n_chips, "chip"),
+        held("host", "embedded processors", counts.n_chips, "host"),
         each("host", "spikes brought in", "n_inputs", "input_spike"),
         each("host", "values read out", "n_readouts", "readout"),
     )
@@ -206,9 +234,6 @@ def _sop_lines(prices: Energies | Times) -> list[tuple[str, str, str]]:
 
 def _time_terms(counts: Counts, chip: ChipSpec) -> tuple[Term, ...]:
     c, t, n = counts.critical, chip.time, counts.n_samples
-    steps = counts.n_steps / n
-    tiles = chip.mesh.columns * chip.mesh.rows
-    share = min(1.0, (counts.n_tiles - 1) / (tiles - 1)) if tiles > 1 else 0.0
     core, route = "on the slowest core", "longest route"
 
     def each(component: str, what: str, amount: float, price: str) -> Term | None:
@@ -232,41 +257,58 @@ def _time_terms(counts: Counts, chip: ChipSpec) -> tuple[Term, ...]:
         each("network", f"hops from chip to chip, {route}", c.hops_chip, "hop_chip"),
         each("network", "waits for the busiest link, east-west", c.waits_ew, "hop_ew"),
         each("network", "waits for the busiest link, north-south", c.waits_ns, "hop_ns"),
-        each("sync", "barriers, share of one tile", n * steps * (1 - share), "barrier_one_tile"),
-        each("sync", "barriers, share of all tiles", n * steps * share, "barrier_all_tiles"),
-        each("sync", "barriers over chips", n * steps * (counts.n_chips > 1), "barrier_chips"),
+        *_barriers(counts, t),
+        each("sync", "barriers over chips", counts.n_steps * (counts.n_chips > 1), "barrier_chips"),
     )
-    return tuple(term for term in terms if term is not None)
+    known = tuple(term for term in terms if term is not None)
+    return (*known, *_ticks(counts, t, known))
 
 
-def total(terms: tuple[Term, ...]) -> float:
-    """Sum of the known terms."""
-    return float(sum(t.value or 0.0 for t in terms))
+def _barriers(counts: Counts, times: Times) -> tuple[Term, ...]:
+    """Barriers by the tiles in use, shared out over the neighbouring entries of the table."""
+    steps, n_tiles = counts.n_steps / counts.n_samples, max(1, counts.n_tiles)
+    return tuple(
+        Term(
+            "sync",
+            f"barriers over {n_tiles} tiles, share of {tiles}",
+            steps * share,
+            f"time.barrier.{tiles}",
+            times.barrier[tiles],
+        )
+        for tiles, share in times.barriers(n_tiles).items()
+    )
 
 
-def draw(constants: dict[str, Constant], *, seed: int) -> dict[str, FloatArray]:
-    """Log-normal draws of every known constant: its value is the median, p10 and p90 its band."""
-    rng = np.random.default_rng(seed)
-    out = {}
-    for name, constant in constants.items():
-        normal = rng.standard_normal(DRAWS)  # drawn for unknown ones too: the others stay put
-        if constant.value is not None and constant.rel_uncertainty is not None:
-            sigma = np.log1p(constant.rel_uncertainty) / Z90
-            out[name] = constant.value * np.exp(sigma * normal)
-    return out
+def _ticks(counts: Counts, times: Times, work: tuple[Term, ...]) -> tuple[Term, ...]:
+    """What is left of the chip's fixed steps after the work; all of them if work has no times."""
+    tick = times.tick
+    if tick is None:
+        return ()
+    steps = counts.n_steps / counts.n_samples
+    if total(work) is None or not work:
+        return (Term("steps", "time steps of fixed length", steps, "time.tick", tick),)
+    busy = (total(work) or 0.0) / tick.value if tick.value else 0.0
+    return (Term("idle", "waiting for the next tick", max(0.0, steps - busy), "time.tick", tick),)
 
 
-def _sum_draws(terms: list[Term] | tuple[Term, ...], draws: dict[str, FloatArray]) -> FloatArray:
+def total(terms: tuple[Term, ...]) -> float | None:
+    """Sum of the known terms; None if nothing but zeros is known beside what is not."""
+    values = [t.value for t in terms]
+    known = float(sum(v or 0.0 for v in values))
+    return known if known or None not in values else None
+
+
+def component_sums(terms: tuple[Term, ...]) -> dict[str, float | None]:
+    """The totals of the terms of each component."""
+    return {n: total(tuple(t for t in terms if t.component == n)) for n in _components(terms)}
+
+
+def _sum_draws(terms: tuple[Term, ...], draws: dict[str, FloatArray]) -> FloatArray:
     sums = np.zeros(DRAWS)
     for term in terms:
-        if term.constant in draws:
+        if term.amount and term.constant in draws:
             sums = sums + term.amount * draws[term.constant]
     return sums
-
-
-def _band(values: FloatArray) -> Band:
-    p10, median, p90 = np.percentile(values, [10, 50, 90])
-    return Band(float(median), float(p10), float(p90))
 
 
 def shortcut(sops: float, macs: float, prices: PriceList) -> dict[str, Term]:

@@ -3,7 +3,8 @@
 import numpy as np
 from hypothesis import strategies as st
 
-from hwsim.chips.spec import ChipSpec, load_chip
+from hwsim.chips.files import load_chip
+from hwsim.chips.spec import ChipSpec
 from hwsim.network import Network, Population, Projection, WeightWord
 from hwsim.neuron import FixedNeuron, Neuron
 from hwsim.synapses import Conv2d, Dense

@@ -1,22 +1,17 @@
 """A chip as data: limits, topology, and constants that each say where they come from."""
 
-import difflib
-import tomllib
-from importlib import resources
-from pathlib import Path
-from typing import Literal, Self, TypeVar
+from typing import Literal, Self, get_args
 
+import numpy as np
 from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
     NonNegativeFloat,
+    PositiveFloat,
     PositiveInt,
-    ValidationError,
     model_validator,
 )
-
-T = TypeVar("T", bound=BaseModel)
 
 CLASSES = {
     "M": "measured on silicon",
@@ -108,53 +103,96 @@ class Mesh(_Spec):
     chip_columns: PositiveInt = 1
 
 
-class Energies(_Spec):
-    """Joules per event. A field without an entry is no event of its own: it is in another price."""
+Included = Literal[
+    "update_active", "update_inactive", "packet", "hop_ew", "hop_ns", "barrier", "power.core"
+]
 
+
+class Energies(_Spec):
+    """Joules per event. A field without an entry is no event of its own: it is in another price.
+
+    What every chip does must have a price, or be listed in `in_sop`: paid with the synaptic
+    operations, where only an all-in figure was published.
+    """
+
+    in_sop: tuple[Included, ...] = ()
     sop: Constant
     sop_sparse: Constant | None = None
     sop_conv: Constant | None = None
-    update_active: Constant
-    update_inactive: Constant
+    update_active: Constant | None = None
+    update_inactive: Constant | None = None
     spike: Constant | None = None
-    packet: Constant
+    packet: Constant | None = None
     packet_in: Constant | None = None
-    hop_ew: Constant
-    hop_ns: Constant
+    hop_ew: Constant | None = None
+    hop_ns: Constant | None = None
     hop_chip: Constant | None = None
-    barrier: Constant
+    barrier: Constant | None = None
     reset: Constant
     input_spike: Constant
     readout: Constant
+
+    @model_validator(mode="after")
+    def _nothing_is_free_by_omission(self) -> Self:
+        for name in get_args(Included):
+            if name != "power.core":
+                _priced_once(name, getattr(self, name), self.in_sop)
+        return self
+
+
+def _priced_once(name: str, constant: Constant | None, in_sop: tuple[str, ...]) -> None:
+    if constant is None and name not in in_sop:
+        raise ValueError(f"`{name}` has no entry: leave its value out, or list it in `in_sop`")
+    if constant is not None and name in in_sop:
+        raise ValueError(f"`{name}` has a price and is listed in `in_sop`: it would be paid twice")
 
 
 class Times(_Spec):
     """Seconds per event on the slowest core, or on the way of a packet.
 
-    A packet holds a link for the time of a hop. A barrier grows linearly with the tiles in use,
-    and by `barrier_chips` where several chips are joined.
+    A packet holds a link for the time of a hop. A barrier is a table by the tiles in use, linear
+    between its entries, plus `barrier_chips` where several chips are joined. A chip with a `tick`
+    begins its steps at that interval; its events may then have no times of their own.
     """
 
-    sop: Constant
+    tick: Constant | None = None
+    sop: Constant | None = None
     sop_sparse: Constant | None = None
     sop_conv: Constant | None = None
-    update_active: Constant
-    update_inactive: Constant
+    update_active: Constant | None = None
+    update_inactive: Constant | None = None
     spike: Constant | None = None
-    packet: Constant
+    packet: Constant | None = None
     packet_in: Constant | None = None
-    hop_ew: Constant
-    hop_ns: Constant
+    hop_ew: Constant | None = None
+    hop_ns: Constant | None = None
     hop_chip: Constant | None = None
-    barrier_one_tile: Constant
-    barrier_all_tiles: Constant
+    barrier: dict[PositiveInt, Constant] = {}
     barrier_chips: Constant | None = None
+
+    @model_validator(mode="after")
+    def _nothing_is_instant_by_omission(self) -> Self:
+        events = ("sop", "update_active", "update_inactive", "packet", "hop_ew", "hop_ns")
+        missing = [name for name in (*events, "barrier") if not getattr(self, name)]
+        whole = self.tick is not None and len(missing) == len(events) + 1
+        if missing and not whole:
+            raise ValueError(
+                f"no entry for {', '.join(missing)}: leave the value out if it is not known, or "
+                "give a `tick` and no times of events"
+            )
+        return self
+
+    def barriers(self, n_tiles: int) -> dict[int, float]:
+        """The share of every entry of the barrier table in a barrier over so many tiles."""
+        known = sorted(self.barrier)
+        units = np.eye(len(known))
+        return {k: float(np.interp(n_tiles, known, units[i])) for i, k in enumerate(known)}
 
 
 class Powers(_Spec):
     """Watts while the chip runs: of a powered core, of a chip beyond its cores, of the host."""
 
-    core: Constant
+    core: Constant | None = None
     chip: Constant | None = None
     host: Constant
 
@@ -166,7 +204,7 @@ class ChipSpec(_Spec):
     title: str
     arithmetic: Literal["loihi"]
     technology: str
-    area_m2: float | None
+    area_m2: PositiveFloat | None = None
     notes: tuple[str, ...] = ()
     limits: Limits
     mesh: Mesh
@@ -179,6 +217,11 @@ class ChipSpec(_Spec):
         places = self.mesh.columns * self.mesh.rows * self.mesh.cores_per_tile
         if places < self.limits.cores:
             raise ValueError(f"{self.limits.cores} cores, but the mesh has {places} places")
+        return self
+
+    @model_validator(mode="after")
+    def _cores_are_paid_for(self) -> Self:
+        _priced_once("power.core", self.power.core, self.energy.in_sop)
         return self
 
     @property
@@ -203,12 +246,14 @@ class ChipSpec(_Spec):
 
     def constants(self) -> dict[str, Constant]:
         """Every constant by its dotted name, e.g. `energy.sop`."""
-        named = {
-            f"{group}.{name}": getattr(getattr(self, group), name)
-            for group in ("energy", "time", "power")
-            for name in type(getattr(self, group)).model_fields
-        }
-        return {name: constant for name, constant in named.items() if constant is not None}
+        out: dict[str, Constant] = {}
+        for group in ("energy", "time", "power"):
+            for name, value in getattr(self, group):
+                if isinstance(value, Constant):
+                    out[f"{group}.{name}"] = value
+                elif isinstance(value, dict):
+                    out |= {f"{group}.{name}.{key}": value[key] for key in sorted(value)}
+        return out
 
 
 class Operation(_Spec):
@@ -231,55 +276,3 @@ class PriceList(_Spec):
     def constants(self) -> dict[str, Constant]:
         """Every constant by its dotted name."""
         return {f"energy.{n}": getattr(self.energy, n) for n in Operation.model_fields}
-
-
-def chip_names() -> tuple[str, ...]:
-    """Names of the chips that ship with hwsim."""
-    return tuple(sorted(_shipped("presets")))
-
-
-def load_chip(name: str | Path) -> ChipSpec:
-    """A shipped chip by name, or one of your own by the path of its TOML file.
-
-    Raises:
-        ValueError: for an unknown name (the nearest is suggested) or a file that is no chip.
-        FileNotFoundError: for a path that does not exist.
-    """
-    text = str(name)
-    if text.endswith(".toml"):
-        if not Path(text).is_file():
-            raise FileNotFoundError(f"no chip file {text}")
-        return _parse(ChipSpec, text, Path(text).read_text(encoding="utf-8"))
-    shipped = _shipped("presets")
-    if text not in shipped:
-        near = difflib.get_close_matches(text.lower(), shipped, n=1, cutoff=0.4)
-        hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(sorted(shipped))}"
-        raise ValueError(f"unknown chip {text!r}: {hint} (or give a `.toml` file)")
-    return _parse(ChipSpec, text, shipped[text])
-
-
-def load_price_list(name: str = "cmos45") -> PriceList:
-    """A price list that ships with hwsim."""
-    shipped = _shipped("prices")
-    if name not in shipped:
-        raise ValueError(f"unknown price list {name!r}: there are {', '.join(sorted(shipped))}")
-    return _parse(PriceList, name, shipped[name])
-
-
-def _shipped(folder: str) -> dict[str, str]:
-    files = (resources.files("hwsim.chips") / folder).iterdir()
-    return {f.name[:-5]: f.read_text(encoding="utf-8") for f in files if f.name.endswith(".toml")}
-
-
-def _parse(spec: type[T], name: str, text: str) -> T:
-    try:
-        return spec.model_validate(tomllib.loads(text))
-    except tomllib.TOMLDecodeError as error:
-        raise ValueError(f"{name} is not valid TOML: {error}") from error
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"])) or "the whole"
-        raise ValueError(
-            f"{name} is no {spec.__name__}: {where}: {first['msg']}"
-            + (f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else "")
-        ) from error

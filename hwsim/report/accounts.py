@@ -22,8 +22,8 @@ COLUMNS = (
 
 def bill(data: ReportInput) -> Html:
     """Every product of the bill."""
-    joules = data.bill.energy_j if data.energy_known else None
-    seconds = data.bill.latency_s if data.latency_known else None
+    joules = data.bill.energy_j
+    seconds = data.bill.latency_s
     prices = comparison(data).values()
     note = (
         "Amounts and products are per inference. Sums are at the constants' own values; the median "

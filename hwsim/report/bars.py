@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from hwsim.energy import component_sums
 from hwsim.report import units
 from hwsim.report.data import ReportInput
 from hwsim.report.svg import (
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 ROW, TOP, BAR = 28.0, 4.0, 0.56  # height of a row and above all in points, bar in rows
-BY_TIME = ("static", "host")
+BY_TIME = ("static", "idle", "host")
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,13 +94,13 @@ def _scale(axes: "Axes", end: float, unit: str, width: float) -> None:
 
 def energy_bars(data: ReportInput) -> list[Bar]:
     """Joules by component: medians, p10 to p90, share of what is known."""
-    known, bars = data.component_j(), []
+    whole, bars = data.bill.energy_band, []
     for name, band in data.bill.components.items():
         tone = "time" if name in BY_TIME else "events"
-        if known[name] is None:
+        if band is None:
             bars.append(Bar(name, None, units.UNKNOWN, tone=tone))
             continue
-        share = band.median / data.bill.energy_band.median if data.bill.energy_band.median else 0.0
+        share = band.median / whole.median if whole and whole.median else 0.0
         more = " + ?" if has_unknown(data, name) else ""
         text = f"{units.si(band.median, 'J')} · {units.percent(share, digits=0)}{more}"
         bars.append(Bar(name, band.median, text, band.p10, band.p90, tone))
@@ -108,12 +109,12 @@ def energy_bars(data: ReportInput) -> list[Bar]:
 
 def has_unknown(data: ReportInput, component: str) -> bool:
     """Whether a component's energy has a part that is not known."""
-    return any(t.component == component and data.is_unknown(t) for t in data.bill.energy_terms)
+    return any(t.component == component and t.value is None for t in data.bill.energy_terms)
 
 
 def time_bars(data: ReportInput) -> list[Bar]:
     """Seconds of a mean time step, by component."""
-    sums = data.component_s()
+    sums = component_sums(data.bill.time_terms)
     per_step = {n: None if s is None else s / data.steps for n, s in sums.items()}
     return [Bar(n, s, units.si(s, "s"), tone="time") for n, s in per_step.items()]
 

@@ -8,9 +8,10 @@ from typing import Literal, get_args
 import numpy as np
 
 from hwsim.arrays import AnyArray, IntArray, frozen
-from hwsim.chips.spec import ChipSpec, PriceList, load_price_list
+from hwsim.chips.files import load_price_list
+from hwsim.chips.spec import ChipSpec, PriceList
 from hwsim.counts import Counts
-from hwsim.energy import Bill, Term
+from hwsim.energy import Bill
 from hwsim.mapping.plan import Plan
 from hwsim.quantization import Verdict
 from hwsim.report.layers import LayerRow
@@ -150,33 +151,13 @@ class ReportInput:
 
     @cached_property
     def energy_known(self) -> bool:
-        """Whether any joule is known; if none is, the bill's zero means nothing."""
-        return any(t.amount and t.price.value is not None for t in self.bill.energy_terms)
+        """Whether any joule is known."""
+        return self.bill.energy_j is not None
 
     @cached_property
     def latency_known(self) -> bool:
         """Whether any second is known."""
-        return any(t.amount and t.price.value is not None for t in self.bill.time_terms)
-
-    def is_unknown(self, term: Term) -> bool:
-        """Whether a line of the bill has no product: no price, or watts for an unknown time."""
-        return term.value is None or (term.price.unit == "W" and not self.latency_known)
-
-    def component_j(self) -> dict[str, float | None]:
-        """Joules by component; None where only zeros are known beside what is not."""
-        return self._sums(self.bill.energy_terms)
-
-    def component_s(self) -> dict[str, float | None]:
-        """Seconds by component, in the same way."""
-        return self._sums(self.bill.time_terms)
-
-    def _sums(self, terms: Sequence[Term]) -> dict[str, float | None]:
-        out: dict[str, float | None] = {}
-        for name in dict.fromkeys(t.component for t in terms):
-            own = [t for t in terms if t.component == name]
-            known = sum(t.value or 0.0 for t in own if not self.is_unknown(t))
-            out[name] = known if known or not any(map(self.is_unknown, own)) else None
-        return out
+        return self.bill.latency_s is not None
 
     @property
     def not_modelled(self) -> tuple[str, ...]:

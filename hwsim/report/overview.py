@@ -20,7 +20,7 @@ def cards(data: ReportInput) -> Html:
         _card("Accuracy on chip", units.percent(a.value) if a else units.UNKNOWN, _tested(data)),
         _card("Energy per inference", _median(energy, "J"), _spread(energy, "J")),
         _card("Latency", _median(delay, "s"), _spread(delay, "s")),
-        _card("Power", units.si(words.power(data), "W"), "mean over an inference"),
+        _card("Power", units.si(data.bill.power_w, "W"), "mean over an inference"),
         _card("Cores", units.number(data.counts.n_cores), tiles),
         class_="cards",
     )
@@ -59,8 +59,8 @@ def energy(data: ReportInput) -> Html:
     caption = (
         "Median per inference and share of the known total; whiskers are p10 and p90. Blue is paid "
         "per event, orange for as long as the chip is on. Sync: barriers between steps; reset: "
-        "clearing state between samples; static: powered cores; host: embedded processors and "
-        "what enters and leaves. “+ ?”: a part is not known."
+        "clearing state between samples; static: powered cores; idle: the same between "
+        "ticks; host: embedded processors and what enters and leaves. “+ ?”: a part is not known."
     )
     drawing = figure(
         "energy",
@@ -81,7 +81,7 @@ def _unknown_list(data: ReportInput) -> Html:
 
 def compared(data: ReportInput) -> Html:
     """The chip's bill beside the field's shortcut."""
-    own = data.bill.energy_j if data.energy_known else None
+    own = data.bill.energy_j
     sops = sum(row.sops for row in data.layers)
     first = (
         f"This network on {data.chip.title}",
@@ -153,11 +153,17 @@ def time(data: ReportInput) -> Html:
     """What a time step waits for."""
     rows = bars.time_bars(data)
     said = "; ".join(f"{bar.label} {bar.text}" for bar in rows)
-    step = data.bill.latency_s / data.steps if data.latency_known and data.steps else None
+    whole = data.bill.latency_s
+    step = whole / data.steps if whole is not None and data.steps else None
     presented = data.steps * data.plan.network.dt_s
+    lasts = (
+        "A step lasts as long as its slowest core or its longest route, then all cores meet at a "
+        "barrier"
+        if data.chip.time.tick is None
+        else "A step begins with every tick of the chip"
+    )
     note = (
-        f"A step lasts as long as its slowest core and its longest route, then all cores meet at "
-        f"a barrier: {words.glued(units.si(step, 's'))} on average, {units.number(data.steps)} "
+        f"{lasts}: {words.glued(units.si(step, 's'))} on average, {units.number(data.steps)} "
         f"steps per inference ({data.plan.latency_steps} of them because each projection takes a "
         f"step). Input arriving in real time would take {words.glued(units.si(presented, 's'))} "
         "instead, and whatever is paid by the second would be paid that long."

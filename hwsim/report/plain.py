@@ -29,7 +29,6 @@ from typing import Any
 import numpy as np
 
 from hwsim.energy import Term, shortcut
-from hwsim.report import words
 from hwsim.report.data import ReportInput
 from hwsim.report.layers import build_cores
 
@@ -48,7 +47,7 @@ def report_json(data: ReportInput) -> dict[str, Any]:
         "classes": list(data.classes),
         "headline": _headline(data),
         "n_steps": data.steps,
-        "bill": _bill(data),
+        "bill": data.bill.as_dict(),
         "comparison": {name: _line(term) for name, term in comparison(data).items()},
         "layers": [asdict(row) | {"sparsity": row.sparsity} for row in data.layers],
         "cores": [asdict(row) for row in build_cores(data.plan, data.counts)],
@@ -98,27 +97,12 @@ def _headline(data: ReportInput) -> dict[str, Any]:
     on_chip, bill = data.accuracy("on chip"), data.bill
     return {
         "accuracy": None if on_chip is None else on_chip.value,
-        "energy_j": asdict(bill.energy_band) if data.energy_known else None,
-        "latency_s": asdict(bill.latency_band) if data.latency_known else None,
-        "power_w": words.power(data),
+        "energy_j": bill.energy_band and asdict(bill.energy_band),
+        "latency_s": bill.latency_band and asdict(bill.latency_band),
+        "power_w": bill.power_w,
         "n_cores": data.counts.n_cores,
         "n_tiles": data.counts.n_tiles,
     }
-
-
-def _bill(data: ReportInput) -> dict[str, Any]:
-    """The bill, with the zeros of sums in which nothing is known turned into None."""
-    bill = data.bill.as_dict()
-    bill["components_j"] = known = data.component_j()
-    bands = bill["component_bands_j"]
-    bill["component_bands_j"] = {n: None if known[n] is None else b for n, b in bands.items()}
-    bill["power_w"] = words.power(data)
-    for found, keys in (
-        (data.energy_known, ("energy_j", "energy_band_j")),
-        (data.latency_known, ("latency_s", "latency_band_s")),
-    ):
-        bill |= {} if found else dict.fromkeys(keys)
-    return bill
 
 
 def _line(term: Term) -> dict[str, Any]:

@@ -12,6 +12,7 @@ COMPONENTS = {
     "sync": "barriers between steps",
     "reset": "clearing state between samples",
     "static": "keeping cores powered",
+    "idle": "keeping cores powered between ticks",
     "host": "the embedded processors that run beside the cores",
 }
 
@@ -35,23 +36,18 @@ def interval(accuracy: Accuracy) -> str:
 
 def energy(data: ReportInput) -> str:
     """Joules of an inference, median [p10, p90]."""
-    if not data.energy_known:
-        return units.UNKNOWN
     b = data.bill.energy_band
+    if b is None:
+        return units.UNKNOWN
     return glued(units.band(b.median, b.p10, b.p90, "J"))
 
 
 def latency(data: ReportInput) -> str:
     """Seconds of an inference, median [p10, p90]."""
-    if not data.latency_known:
-        return units.UNKNOWN
     b = data.bill.latency_band
+    if b is None:
+        return units.UNKNOWN
     return glued(units.band(b.median, b.p10, b.p90, "s"))
-
-
-def power(data: ReportInput) -> float | None:
-    """Watts while the chip runs; None if joules or seconds are not known."""
-    return data.bill.power_w if data.energy_known and data.latency_known else None
 
 
 def _accuracy(data: ReportInput) -> str:
@@ -83,8 +79,8 @@ def _cost(data: ReportInput) -> str:
 
 
 def _share(data: ReportInput) -> str:
-    known = {n: band.median for n, band in data.bill.components.items() if band.median}
-    if not known:
+    known = {n: band.median for n, band in data.bill.components.items() if band and band.median}
+    if not known or data.bill.energy_band is None:
         return ""
     name, joules = max(known.items(), key=lambda item: item[1])
     share = joules / data.bill.energy_band.median
@@ -100,7 +96,7 @@ def _size(data: ReportInput) -> str:
 def _shortcut(data: ReportInput) -> str:
     sops = sum(row.sops for row in data.layers)
     value = shortcut(sops, 0, data.prices)["snn_fp32"].value
-    if not value or not data.energy_known:
+    if not value or data.bill.energy_j is None:
         return ""
     times = data.bill.energy_j / value
     return (

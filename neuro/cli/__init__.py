@@ -20,7 +20,8 @@ app.command()(train.train)
 app.command()(deploy.deploy)
 app.command()(report.report)
 app.command()(export.export)
-app.command()(chips.chips)
+
+app.add_typer(chips.app, name="chips")
 app.add_typer(data.app, name="data")
 
 

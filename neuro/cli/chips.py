@@ -1,5 +1,6 @@
-"""`neuro chips`: the chips and price lists that ship, with every constant."""
+"""`neuro chips`: the chips that ship, every constant with its source, and a file for your own."""
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -7,47 +8,120 @@ from rich.table import Table
 
 from neuro.cli.console import AsJson, emit, out
 
+app = typer.Typer(help="List, show and copy chips.", no_args_is_help=False)
 
-def chips(
-    name: Annotated[str | None, typer.Argument(help="show every constant of this one")] = None,
-    as_json: AsJson = False,
-) -> None:
-    """List the chips, or show one with every constant and its source."""
+Name = Annotated[str, typer.Argument(help="chip by name, or a `.toml` file")]
+
+
+@app.callback(invoke_without_command=True)
+def list_(context: typer.Context, as_json: AsJson = False) -> None:
+    """List the chips that ship, or show or copy one."""
     import hwsim
 
-    if name is None:
-        specs = [hwsim.load_chip(n) for n in hwsim.chip_names()]
-        rows = [{"name": s.name, "title": s.title, "technology": s.technology} for s in specs]
-        lines = [f"{row['name']:12} {row['title']}, {row['technology']}" for row in rows]
-        emit({"chips": rows}, lines, as_json=as_json)
+    if context.invoked_subcommand is not None:
         return
+    specs = [hwsim.load_chip(n) for n in hwsim.chip_names()]
+    rows = [_summary(spec) for spec in specs]
+    lines = [
+        f"{row['name']:14} {row['title']}, {row['technology']}, {row['cores']} cores, energies "
+        f"class {row['classes']}, {row['unknown']} of {row['constants']} constants not known"
+        for row in rows
+    ]
+    hint = ["show one: neuro chips show NAME; one of your own: neuro chips copy template my.toml"]
+    emit({"chips": rows}, lines + hint, as_json=as_json)
+
+
+@app.command()
+def show(name: Name, as_json: AsJson = False) -> None:
+    """Show a chip: its limits, and every constant with unit, class, band, source and note."""
+    import hwsim
+
     spec = hwsim.load_chip(name)
     if as_json:
         emit(spec.model_dump(mode="json", by_alias=True), [], as_json=True)
         return
+    out.print(f"{spec.title} ({spec.name}), {spec.technology}", markup=False)
+    for note in spec.notes:
+        out.print(f"- {note}", markup=False)
     out.print(_limits(spec))
     out.print(_constants(spec))
 
 
+@app.command()
+def copy(
+    name: Annotated[str, typer.Argument(help="a chip that ships, or `template`")],
+    path: Annotated[Path, typer.Argument(help="the new file, e.g., my.toml")],
+    as_json: AsJson = False,
+) -> None:
+    """Copy a chip, or the commented template, to a file of your own. Overwrites nothing."""
+    import hwsim
+
+    chip = hwsim.copy_chip(name, path)
+    said = [
+        f"{path}: chip {chip.name!r}, to be edited",
+        f"next: neuro chips show {path}; neuro deploy RUN --chip {path}",
+    ]
+    emit({"chip": chip.name, "file": str(path)}, said, as_json=as_json)
+
+
+def _summary(spec: Any) -> dict[str, Any]:
+    constants = spec.constants().values()
+    energies = [c for name, c in spec.constants().items() if name.startswith("energy.")]
+    return {
+        "name": spec.name,
+        "title": spec.title,
+        "technology": spec.technology,
+        "cores": spec.limits.cores,
+        "classes": "".join(sorted({c.kind for c in energies if c.value is not None})),
+        "constants": len(constants),
+        "unknown": sum(c.value is None for c in constants),
+    }
+
+
 def _limits(spec: Any) -> Table:
-    table = Table(title=f"{spec.title}: limits")
-    table.add_column("limit")
+    table = Table("limit", title="limits", title_justify="left", box=None)
     table.add_column("value", justify="right")
-    for field, value in spec.limits.model_dump().items():
-        table.add_row(field, ", ".join(value) if isinstance(value, tuple) else str(value))
+    limits = spec.limits.model_dump()
+    formats = limits.pop("synapse_format")
+    rows = limits | {f"synapse_format.{k}": v for k, v in formats.items()}
+    rows |= {f"mesh.{k}": v for k, v in spec.mesh.model_dump().items()}
+    for field, value in rows.items():
+        table.add_row(field, _words(value))
     return table
+
+
+def _words(value: Any) -> str:
+    if value is None:
+        return "no limit"
+    if isinstance(value, tuple):
+        return ", ".join(map(str, value))
+    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
 
 
 def _constants(spec: Any) -> Table:
+    from hwsim.chips.spec import CLASSES
     from hwsim.report.units import si
 
-    table = Table(title=f"{spec.title}: constants (class M measured, P pre-silicon, F fitted, "
-                  "D derived, R rule of thumb)")  # fmt: skip
-    for column in ("constant", "value", "class", "band", "source"):
-        table.add_column(column)
+    classes = ", ".join(f"{letter} {text}" for letter, text in CLASSES.items())
+    table = Table(title=f"constants ({classes})", title_justify="left", box=None)
+    for column in ("constant", "value", "class", "band", "source", "note"):
+        table.add_column(column, overflow="fold")
     for name, c in spec.constants().items():
-        known = c.value is not None
-        value = si(c.value, c.unit) if known else "not known"
-        band = f"x/ {1 + c.rel_uncertainty:.2f}" if known else ""
-        table.add_row(name, value, c.kind, band, c.source)
+        value = si(c.value, c.unit)
+        band = "" if c.value is None else _band(c)
+        table.add_row(name, value, c.kind, band, c.source.replace("[", r"\["), c.note)
+    for name in spec.energy.in_sop:
+        table.add_row(
+            name if "." in name else f"energy.{name}", "in energy.sop", "", "", "", "paid with it"
+        )
     return table
+
+
+def _band(constant: Any) -> str:
+    """p10 to p90."""
+    from hwsim.report.units import spread
+
+    r = constant.rel_uncertainty
+    return spread(
+        constant.value, constant.value / (1 + r), constant.value * (1 + r), constant.unit
+    ).replace("[", r"\[")

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hwsim.chips.spec import load_chip
+from hwsim.chips.files import load_chip
 from hwsim.mapping.plan import compile_network
 from hwsim.network import Network, Population, Projection, WeightWord
 from hwsim.neuron import FixedNeuron

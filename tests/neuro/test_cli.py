@@ -136,12 +136,91 @@ def test_chips_and_versions_are_told(neuro):
     code, out, _ = neuro("chips", "--json")
     assert code == 0
     assert CHIP in [chip["name"] for chip in json.loads(out)["chips"]]
-    code, out, _ = neuro("chips", CHIP)
+    code, out, _ = neuro("chips")
     assert code == 0
-    assert "energy.sop" in out
+    assert "neuro chips copy template" in out
     code, out, _ = neuro("--version")
     assert code == 0
     assert out.strip()
+
+
+@pytest.mark.parametrize("name", hwsim.chip_names())
+def test_a_chip_is_shown_with_every_constant(neuro, name):
+    code, out, _ = neuro("chips", "show", name)
+    assert code == 0
+    chip = hwsim.load_chip(name)
+    words = " ".join(out.split())
+    for constant, c in chip.constants().items():
+        (line,) = [x for x in out.splitlines() if x.split()[:1] == [constant]]
+        assert c.kind in line.split()
+        assert ("not known" in line) == (c.value is None)
+        for said in (c.source, c.note):
+            assert not set(said.split()) - set(words.split())
+    for limit in type(chip.limits).model_fields:
+        assert limit in out
+    for note in chip.notes:
+        assert note in words
+    assert all(f"{x} in energy.sop" in words for x in ("power.core",) if x in chip.energy.in_sop)
+    code, out, _ = neuro("chips", "show", name, "--json")
+    assert json.loads(out) == chip.model_dump(mode="json", by_alias=True)
+
+
+def test_a_chip_that_cannot_be_shown_or_copied(neuro, tmp_path):
+    assert_one_line(neuro("chips", "show", "loihi3"), "unknown chip 'loihi3'", "did you mean")
+    assert_one_line(neuro("chips", "show", "template"), "neuro chips copy template my.toml")
+    assert_one_line(neuro("chips", "show", tmp_path / "no.toml"), "no chip file")
+    assert_one_line(neuro("chips", "copy", "temlate", tmp_path / "x.toml"), "unknown chip")
+    kept = tmp_path / "kept.toml"
+    kept.write_text("mine", encoding="utf-8")
+    assert_one_line(neuro("chips", "copy", "template", kept), "kept.toml exists and is kept")
+    assert kept.read_text(encoding="utf-8") == "mine"
+    assert not parts_below(tmp_path)
+
+
+def test_a_chip_of_ones_own_in_the_report_without_code(trained, neuro, run, tmp_path):
+    """Copy the template, halve the cores, change three energies: the bill follows."""
+    mine = tmp_path / "half.toml"
+    code, out, err = neuro("chips", "copy", "template", mine)
+    assert code == 0, err
+    assert str(mine) in out
+    text = mine.read_text(encoding="utf-8")
+    changes = (
+        ("cores = 128", "cores = 64"),
+        ("rows = 4 ", "rows = 2 "),
+        ("value = 2.36e-11\nunit", "value = 4.72e-11\nunit"),  # twice a synaptic operation
+        ("value = 8.1e-11", "value = 2.43e-10"),  # three times an active update
+        ("value = 5.2e-11", "value = 5.2e-12"),  # a tenth of an idle one
+        ("A chip of my own", "Half a chip"),
+    )
+    for old, new in changes:
+        assert text.count(old) == 1, old
+        text = text.replace(old, new)
+    mine.write_text(text, encoding="utf-8")
+    code, out, err = neuro("chips", "show", mine)
+    assert code == 0, err
+    assert "47.2 pJ" in out
+    bills = {}
+    for chip in (CHIP, mine):
+        code, out, err = neuro("deploy", run, "--chip", chip, "--json")
+        assert code == 0, err
+        lines = json.loads(out)["bill"]["energy_terms"]
+        bills[chip] = {line["constant"]: line for line in lines}
+    times = {"energy.sop": 2.0, "energy.update_active": 3.0, "energy.update_inactive": 0.1}
+    for constant, line in bills[CHIP].items():
+        theirs = bills[mine][constant]
+        if line["constant"] in times or line["constant"] == "energy.packet":
+            assert theirs["amount"] == line["amount"] > 0
+            factor = times.get(constant, 1.0)
+            assert theirs["value"] == pytest.approx(factor * line["value"], rel=1e-9)
+    code, out, err = neuro("report", run, "--chip", mine, "--json")
+    assert code == 0, err
+    place = trained[0].parent.parent
+    content = json.loads((place / json.loads(out)["json"]).read_text(encoding="utf-8"))
+    assert content["chip"]["name"] == "half"
+    assert content["chip"]["n_cores"] == 64
+    page = (place / json.loads(out)["html"]).read_text(encoding="utf-8")
+    assert "Half a chip" in page
+    assert "47.2" in page
 
 
 def test_a_missing_run(neuro):
