@@ -169,7 +169,7 @@ def test_a_chip_that_cannot_be_shown_or_copied(neuro, tmp_path):
     assert_one_line(neuro("chips", "show", "loihi3"), "unknown chip 'loihi3'", "did you mean")
     assert_one_line(neuro("chips", "show", "template"), "neuro chips copy template my.toml")
     assert_one_line(neuro("chips", "show", tmp_path / "no.toml"), "no chip file")
-    assert_one_line(neuro("chips", "copy", "temlate", tmp_path / "x.toml"), "unknown chip")
+    assert_one_line(neuro("chips", "copy", "templet", tmp_path / "x.toml"), "unknown chip")
     kept = tmp_path / "kept.toml"
     kept.write_text("mine", encoding="utf-8")
     assert_one_line(neuro("chips", "copy", "template", kept), "kept.toml exists and is kept")
@@ -206,12 +206,10 @@ def test_a_chip_of_ones_own_in_the_report_without_code(trained, neuro, run, tmp_
         lines = json.loads(out)["bill"]["energy_terms"]
         bills[chip] = {line["constant"]: line for line in lines}
     times = {"energy.sop": 2.0, "energy.update_active": 3.0, "energy.update_inactive": 0.1}
-    for constant, line in bills[CHIP].items():
-        theirs = bills[mine][constant]
-        if line["constant"] in times or line["constant"] == "energy.packet":
-            assert theirs["amount"] == line["amount"] > 0
-            factor = times.get(constant, 1.0)
-            assert theirs["value"] == pytest.approx(factor * line["value"], rel=1e-9)
+    for constant in (*times, "energy.packet"):
+        ours, theirs = bills[CHIP][constant], bills[mine][constant]
+        assert theirs["amount"] == ours["amount"] > 0
+        assert theirs["value"] == pytest.approx(times.get(constant, 1.0) * ours["value"], rel=1e-9)
     code, out, err = neuro("report", run, "--chip", mine, "--json")
     assert code == 0, err
     place = trained[0].parent.parent
