@@ -8,9 +8,21 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tests.golden import INPUT, GoldenPopulation, GoldenProjection
+from tests.golden import (
+    INPUT,
+    AnyGolden,
+    GoldenPopulation,
+    GoldenProjection,
+    GoldenSigmaDelta,
+    GoldenVec,
+)
 
 STATE_LIMIT = 1 << 23
+
+
+def wrap32(x: np.ndarray) -> np.ndarray:
+    """The number that 32 bits hold: Lava's states, sums and messages are int32."""
+    return (x + 2**31) % 2**32 - 2**31
 
 
 def trunc0(x: np.ndarray) -> np.ndarray:
@@ -40,22 +52,32 @@ def stored_weights(
 
 def loihi_dense(weight: np.ndarray, s: np.ndarray, *, weight_exp: int = 0) -> np.ndarray:
     """Sum over the spikes of one step: `(W s)` shifted, (out,). The shift acts on the sum."""
-    return shift(weight @ s, weight_exp)
+    return wrap32(shift(wrap32(weight @ s), weight_exp))
 
 
-def loihi_delay_dense(
-    weight: np.ndarray, delays: np.ndarray, history: Sequence[np.ndarray], *, weight_exp: int = 0
+def loihi_delayed(
+    weight: np.ndarray,
+    delays: np.ndarray,
+    history: Sequence[np.ndarray],
+    *,
+    weight_exp: int = 0,
+    wide: bool = False,
 ) -> np.ndarray:
     """Sum arriving now, from `history`: the spikes of steps 0, 1, ... up to the step before.
 
-    The synapses of one delay are summed and shifted together; the shifted sums add up.
+    The synapses of one delay are summed and shifted together; the shifted sums add up. `wide`:
+    Lava's `DelayDense` sums in 64 bits products that it has wrapped to 32, before it shifts.
     """
     total = np.zeros(weight.shape[0], dtype=np.int64)
     for delay in range(int(delays.max()) + 1):
         if delay < len(history):
             of_delay = np.where(delays == delay, weight, 0)
-            total += loihi_dense(of_delay, history[-1 - delay], weight_exp=weight_exp)
-    return total
+            if wide:
+                products = wrap32(of_delay * history[-1 - delay])
+                total += shift(products.sum(axis=1), weight_exp)
+            else:
+                total += loihi_dense(of_delay, history[-1 - delay], weight_exp=weight_exp)
+    return wrap32(total)
 
 
 def loihi_conv2d(
@@ -106,53 +128,118 @@ def loihi_lif_step(
     The current is folded back once: an input beyond 3 x 2^23 leaves it outside 24 bits, in Lava
     too. The products of a 24-bit state and a 12-bit decay need more than 32 bits.
     """
-    u = trunc0(u * (4096 - (du + 1))) + (a << 6)
+    u, v = lif_update(a, u, v, du=du, dv=dv, bias_mant=bias_mant, bias_exp=bias_exp)
+    s = v > (v_th << 6)
+    return u, np.where(s, 0, v), s
+
+
+def lif_update(a, u, v, *, du, dv, bias_mant, bias_exp) -> tuple[np.ndarray, np.ndarray]:
+    """`u` and `v` of one step before anything fires."""
+    u = wrap32(trunc0(u * (4096 - (du + 1))) + wrap32(a << 6))
     u = np.where(u > STATE_LIMIT, u - 2 * STATE_LIMIT, u)
     u = np.where(u <= -STATE_LIMIT, u + 2 * STATE_LIMIT, u)
     bias = np.where(
         bias_exp >= 0, bias_mant << np.maximum(bias_exp, 0), bias_mant >> np.maximum(-bias_exp, 0)
     )
-    v = np.clip(trunc0(v * (4096 - dv)) + u + bias, -(STATE_LIMIT - 1), STATE_LIMIT - 1)
-    s = v > (v_th << 6)
-    return u, np.where(s, 0, v), s
+    v = wrap32(wrap32(trunc0(v * (4096 - dv)) + u) + bias)
+    return u, np.clip(v, -(STATE_LIMIT - 1), STATE_LIMIT - 1)
+
+
+def lif_step(p: GoldenPopulation, a: np.ndarray, state: dict) -> np.ndarray:
+    """One step of a LIF neuron of any kind; changes `state` (u, v, rest), returns what is sent."""
+    constants = {n: getattr(p, n) for n in ("du", "dv", "bias_mant", "bias_exp")}
+    u, v = lif_update(a, state["u"], state["v"], **constants)
+    v = np.where(state["rest"] > 0, 0, v)
+    rest = np.maximum(state["rest"] - 1, 0)
+    above = v > p.v_th << 6
+    below = np.zeros_like(above) if p.v_th_low is None else v < p.v_th_low << 6
+    fired = above | below
+    if p.emits == "nothing":
+        fired[:] = False
+    sent = v >> 6 if p.emits == "graded" else above.astype(np.int64) - below
+    sent = np.where(fired, sent, 0)
+    if p.reset == "zero":
+        v = np.where(fired, 0, v)
+    elif p.reset == "subtract":
+        low = 0 if p.v_th_low is None else p.v_th_low << 6
+        v = np.where(fired, v - np.where(above, p.v_th << 6, low), v)
+    state.update(u=u, v=v, rest=np.where(fired, p.refractory, rest))
+    return sent
+
+
+def sigma_delta_step(p: GoldenSigmaDelta, a: np.ndarray, state: dict) -> np.ndarray:
+    """One step of a sigma-delta neuron or encoder; `state`: u (sigma), v (act), residue, error."""
+    exp = p.spike_exp + p.state_exp
+    if p.integrates:
+        state["u"] = wrap32(state["u"] + a)
+        act = wrap32(state["u"] + (p.bias << exp))
+        act = np.maximum(act, 0) if p.activation == "relu" else act
+    else:
+        act = wrap32(a << exp)
+    delta = wrap32(act - state["v"] + state["residue"])
+    compared = delta
+    if p.cum_error:
+        compared = wrap32(state["error"] + delta)
+    sent = np.where(wrap32(np.abs(compared)) >= p.v_th << exp, delta, 0)
+    if p.cum_error:
+        state["error"] = np.where(sent != 0, 0, compared)
+    state.update(v=act, residue=wrap32(delta - sent))
+    return sent >> p.state_exp
+
+
+def graded_vec_step(p: GoldenVec, a: np.ndarray, state: dict) -> np.ndarray:
+    """One step of a graded vector: what arrived (u) is sent or forgotten, v is always cleared."""
+    state["u"] = a
+    return np.where((a if p.activation == "relu" else wrap32(np.abs(a))) > p.v_th, a, 0)
+
+
+def step(p: AnyGolden, a: np.ndarray, state: dict) -> np.ndarray:
+    """One step of a population of any kind."""
+    if isinstance(p, GoldenVec):
+        return graded_vec_step(p, a, state)
+    return (
+        sigma_delta_step(p, a, state) if isinstance(p, GoldenSigmaDelta) else lif_step(p, a, state)
+    )
+
+
+STATES = ("u", "v", "rest", "residue", "error")
 
 
 def simulate_reference(
-    populations: Sequence[GoldenPopulation],
+    populations: Sequence[AnyGolden],
     projections: Sequence[GoldenProjection],
     inputs: np.ndarray,
 ) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    """Run a network on `inputs` (steps, *shape); u, v, s of every population, (steps, neurons).
+    """Run a network on `inputs` (steps, *shape); u, v, s of every population, (steps, neurons)."""
+    return [(r["u"], r["v"], r["s"]) for r in record_reference(populations, projections, inputs)]
+
+
+def record_reference(
+    populations: Sequence[AnyGolden],
+    projections: Sequence[GoldenProjection],
+    inputs: np.ndarray,
+) -> list[dict[str, np.ndarray]]:
+    """All states of every population, (steps, neurons), and `s`, what it sent.
 
     A spike of step j reaches its targets in step j + 1 at the earliest, recurrent or not.
     """
     sent: dict[int, list[np.ndarray]] = {INPUT: list(inputs.reshape(len(inputs), -1))}
     sent |= {i: [] for i in range(len(populations))}
-    states = [(np.zeros(_size(p), np.int64), np.zeros(_size(p), np.int64)) for p in populations]
-    records: list[list[tuple[np.ndarray, ...]]] = [[] for _ in populations]
-    for step in range(len(inputs)):
+    states = [{n: np.zeros(_size(p), np.int64) for n in STATES} for p in populations]
+    records: list[dict[str, list]] = [{n: [] for n in (*STATES, "s")} for _ in populations]
+    for t in range(len(inputs)):
         arrived = [np.zeros(_size(p), np.int64) for p in populations]
         for p in projections:
             shape = inputs.shape[1:] if p.source == INPUT else populations[p.source].shape
-            arrived[p.target] += _arrival(p, sent[p.source][:step], shape)
+            arrived[p.target] += _arrival(p, sent[p.source][:t], shape)
         for i, p in enumerate(populations):
-            u, v = states[i]
-            if p.reset_interval and (step + 1 - p.reset_offset) % p.reset_interval == 0:
-                u, v = np.zeros_like(u), np.zeros_like(v)
-            u, v, s = loihi_lif_step(
-                arrived[i],
-                u,
-                v,
-                du=p.du,
-                dv=p.dv,
-                v_th=p.v_th,
-                bias_mant=p.bias_mant,
-                bias_exp=p.bias_exp,
-            )
-            states[i] = u, v
-            sent[i].append(s.astype(np.int64))
-            records[i].append((u, v, s))
-    return [tuple(np.stack(x) for x in zip(*record, strict=True)) for record in records]
+            if p.reset_interval and (t + 1 - p.reset_offset) % p.reset_interval == 0:
+                states[i] = {n: np.zeros(_size(p), np.int64) for n in STATES}
+            s = step(p, wrap32(arrived[i]), states[i])
+            sent[i].append(s)
+            for name, values in (states[i] | {"s": s}).items():
+                records[i][name].append(values)
+    return [{name: np.stack(x) for name, x in record.items()} for record in records]
 
 
 def _arrival(p: GoldenProjection, history: Sequence[np.ndarray], shape: tuple[int, ...]):
@@ -165,13 +252,14 @@ def _arrival(p: GoldenProjection, history: Sequence[np.ndarray], shape: tuple[in
         geometry = {n: getattr(p, n) for n in ("stride", "padding", "dilation", "groups")}
         return loihi_conv2d(p.weight, history[-1].reshape(shape), **geometry).ravel()
     weight = stored_weights(p.weight, num_weight_bits=p.num_weight_bits, sign_mode=p.sign_mode)
-    if p.kind == "dense":
+    if p.kind in ("dense", "sparse"):
         return loihi_dense(weight, history[-1], weight_exp=p.weight_exp)
     assert p.delays is not None
-    return loihi_delay_dense(weight, p.delays, history, weight_exp=p.weight_exp)
+    wide = p.kind == "delay_dense"
+    return loihi_delayed(weight, p.delays, history, weight_exp=p.weight_exp, wide=wide)
 
 
-def _size(p: GoldenPopulation) -> int:
+def _size(p: AnyGolden) -> int:
     return int(np.prod(p.shape))
 
 
