@@ -12,17 +12,21 @@ line of JSON. Needs Python 3.10 (Lava 0.10.0 runs on nothing newer) and a CPU.
 network.npz: `description`, JSON, and arrays.
     n_steps, window steps a sample is presented, and steps until the next one starts
     input_shape     of the input; the input is number -1 below
-    populations     [{name, shape, start, du, dv, v_th, bias_mant, bias_exp, reset_interval,
-                      reset_offset}]: a neuron parameter that differs from neuron to neuron is
-                    null here and stands in the array `population{i}/{parameter}`; `start` is the
-                    step of the window in which the state is cleared
+    populations     [{name, shape, kind, start, reset_interval, reset_offset, ...}] and the
+                    parameters that `KINDS` lists for its kind (`lif` where there is none); one
+                    that differs from neuron to neuron is null here and stands in the array
+                    `population{i}/{parameter}`; `start` is the step of the window in which the
+                    state is cleared
     projections     [{kind, source, target, num_weight_bits, weight_exp, sign_mode,
-                      num_message_bits, stride, padding, dilation, groups}]: kind is dense, conv
-                    or delay_dense, weights are in the array `projection{i}/weight`, delays
-                    (0: the next step) in `projection{i}/delays`
+                      num_message_bits, stride, padding, dilation, groups}]: kind is dense, conv,
+                    delay_dense, sparse or delay_sparse, weights are in the array
+                    `projection{i}/weight`, delays (0: the next step) in `projection{i}/delays`;
+                    sparse ones have one weight and delay per synapse, from neuron
+                    `projection{i}/from` to neuron `projection{i}/to`
 inputs.npz: `inputs` (samples, n_steps, neurons).
 expected.npz: `spikes/{name}` (samples, n_steps, neurons), from step `start` of the window on, and
-    `v/{name}` (samples, neurons), after the last of these steps. lava_spikes.npz is the same.
+    `v/{name}` (samples, neurons), the potential (of a sigma-delta neuron: the activation) after
+    the last of these steps. Messages with a payload are numbers. lava_spikes.npz is the same.
 
 Everything in the files has PyTorch's layout: neurons are flattened from (channels, height,
 width), kernels are (out, in / groups, height, width) and correlate. Lava wants (width, height,
@@ -52,16 +56,44 @@ from lava.magma.core.run_configs import Loihi2SimCfg
 from lava.magma.core.sync.protocols.loihi_protocol import LoihiProtocol
 from lava.proc.conv.process import Conv
 from lava.proc.dense.process import DelayDense, Dense
+from lava.proc.graded.process import GradedReluVec, GradedVec
 from lava.proc.io.reset import Reset
 from lava.proc.io.sink import Read
 from lava.proc.io.source import RingBuffer
-from lava.proc.lif.process import LIF, LIFReset
+from lava.proc.lif.process import LIF, LIFRefractory, LIFReset, TernaryLIF
+from lava.proc.sdn.process import ActivationMode, Delta, SigmaDelta
+from lava.proc.sparse.process import DelaySparse, Sparse
 from lava.utils.weightutils import SignMode
+from scipy.sparse import csr_matrix
 
 HERE = Path(__file__).resolve().parent
 INPUT_BYTES = 256 * 2**20  # of one Lava run; more samples go into further runs
 INPUT = -1
-NEURON_PARAMETERS = ("du", "dv", "v_th", "bias_mant", "bias_exp")
+LIF_PARAMETERS = {"du": "du", "dv": "dv", "bias_mant": "bias_mant", "bias_exp": "bias_exp"}
+SDN_PARAMETERS = {n: n for n in ("cum_error", "spike_exp", "state_exp")} | {"v_th": "vth"}
+# Lava's process of each kind of neuron, its names of our parameters, and its state, potential first
+KINDS = {
+    "lif": (LIF, LIF_PARAMETERS | {"v_th": "vth"}, ("v", "u")),
+    "ternary": (
+        TernaryLIF,
+        LIF_PARAMETERS | {"v_th": "vth_hi", "v_th_low": "vth_lo"},
+        ("v", "u"),
+    ),
+    "refractory": (
+        LIFRefractory,
+        LIF_PARAMETERS | {"v_th": "vth", "refractory": "refractory_period"},
+        ("v", "u"),
+    ),
+    "sigma_delta": (
+        SigmaDelta,
+        SDN_PARAMETERS | {"bias": "bias", "activation": "act_mode"},
+        ("act", "sigma", "residue", "error"),
+    ),
+    "delta": (Delta, SDN_PARAMETERS, ("act", "residue", "error")),
+    "graded": (GradedVec, {"v_th": "vth"}, ("v",)),
+    "graded_relu": (GradedReluVec, {"v_th": "vth"}, ("v",)),
+}
+BUFFERED = ("delay_dense", "delay_sparse")
 SIGN_MODES = {
     "mixed": SignMode.MIXED,
     "excitatory": SignMode.EXCITATORY,
@@ -109,29 +141,48 @@ def lava_kernel(weight):
 # --- the network ---------------------------------------------------------------------------------
 
 
+def kind_of(population):
+    """Kind of a population's neurons; plain ones need not name theirs."""
+    return population.get("kind", "lif")
+
+
 def neurons(population, arrays, prefix):
-    """The `LIF` (with a reset interval: `LIFReset`) process of one population."""
-    shape = population["shape"]
-    values = {
-        name: population[name]
-        if population[name] is not None
-        else to_lava(arrays[f"{prefix}/{name}"].astype(int), shape)
-        for name in NEURON_PARAMETERS
-    }
-    values["vth"] = values.pop("v_th")
-    if population["reset_interval"] is None:
-        return LIF(shape=lava_shape(shape), **values)
-    return LIFReset(
-        shape=lava_shape(shape),
-        reset_interval=population["reset_interval"],
-        reset_offset=population["reset_offset"],
-        **values,
-    )
+    """The process of one population; a `lif` with a reset interval is a `LIFReset`."""
+    shape, kind = population["shape"], kind_of(population)
+    process, names, _ = KINDS[kind]
+    values = {"shape": lava_shape(shape)}
+    for name, lavas in names.items():
+        value = population[name]
+        if name == "activation":
+            value = {"relu": ActivationMode.RELU, "unit": ActivationMode.UNIT}[value]
+        elif value is None:
+            array = arrays[f"{prefix}/{name}"]
+            value = to_lava(array if array.dtype.kind == "f" else array.astype(int), shape)
+        values[lavas] = value
+    if kind == "lif" and population["reset_interval"] is not None:
+        process = LIFReset
+        values |= {n: population[n] for n in ("reset_interval", "reset_offset")}
+    return process(**values)
+
+
+def clear_states(population, process):
+    """Clear the state of neurons for which Lava has no process that does it by itself.
+
+    Lava's `Reset` acts at the end of a step and counts steps from 0, `LIFReset` at the beginning
+    and counts from 1.
+    """
+    interval = population["reset_interval"]
+    if kind_of(population) == "lif" or interval is None:
+        return
+    for name in KINDS[kind_of(population)][2]:
+        offset = (population["reset_offset"] - 2) % interval
+        Reset(interval=interval, offset=offset).connect_var(getattr(process, name))
 
 
 def synapses(projection, arrays, prefix, source_shape, target_shape):
-    """The `Dense`, `DelayDense` or `Conv` process of one projection."""
-    weight = arrays[f"{prefix}/weight"].astype(int)
+    """The process of one projection."""
+    weight = arrays[f"{prefix}/weight"]
+    weight = weight if weight.dtype.kind == "f" else weight.astype(int)
     words = {name: projection[name] for name in ("num_weight_bits", "num_message_bits")}
     if projection["kind"] == "conv":
         turned = {n: tuple(projection[n][::-1]) for n in ("stride", "padding", "dilation")}
@@ -146,6 +197,15 @@ def synapses(projection, arrays, prefix, source_shape, target_shape):
     words["weight_exp"] = projection["weight_exp"]
     if projection["sign_mode"] is not None:
         words["sign_mode"] = SIGN_MODES[projection["sign_mode"]]
+    if projection["kind"] in ("sparse", "delay_sparse"):
+        rank = [np.argsort(lava_order(shape)) for shape in (target_shape, source_shape)]
+        ends = rank[0][arrays[f"{prefix}/to"]], rank[1][arrays[f"{prefix}/from"]]
+        shape = rank[0].size, rank[1].size
+        matrix = csr_matrix((weight, ends), shape=shape)
+        if projection["kind"] == "sparse":
+            return Sparse(weights=matrix, **words)
+        delays = csr_matrix((arrays[f"{prefix}/delays"].astype(int), ends), shape=shape)
+        return DelaySparse(weights=matrix, delays=delays, **words)
     order = np.ix_(lava_order(target_shape), lava_order(source_shape))
     if projection["kind"] == "dense":
         return Dense(weights=weight[order], **words)
@@ -160,11 +220,14 @@ def build(description, arrays, inputs):
         The input, the populations and the projections.
     """
     shapes = [p["shape"] for p in description["populations"]] + [description["input_shape"]]
-    played = to_lava(np.asarray(inputs, dtype=int), description["input_shape"])
+    inputs = np.asarray(inputs)
+    played = to_lava(inputs if inputs.dtype.kind == "f" else inputs.astype(int), shapes[INPUT])
     source = RingBuffer(data=np.ascontiguousarray(np.moveaxis(played, 0, -1)))
     populations = [
         neurons(p, arrays, f"population{i}") for i, p in enumerate(description["populations"])
     ]
+    for p, process in zip(description["populations"], populations, strict=True):
+        clear_states(p, process)
     projections = []
     for i, p in enumerate(description["projections"]):
         process = synapses(p, arrays, f"projection{i}", shapes[p["source"]], shapes[p["target"]])
@@ -182,8 +245,8 @@ def build(description, arrays, inputs):
 class Recorder(AbstractProcess):
     """Writes the spikes of every step to a file: Lava's own monitors hand out value by value."""
 
-    def __init__(self, shape, path, n_steps):
-        super().__init__(path=path, n_steps=n_steps, shape=shape)
+    def __init__(self, shape, path, n_steps, dtype):
+        super().__init__(path=path, n_steps=n_steps, shape=shape, dtype=dtype)
         self.a_in = InPort(shape=shape)
 
 
@@ -198,11 +261,11 @@ class PyRecorder(PyLoihiProcessModel):
     def __init__(self, proc_params):
         super().__init__(proc_params)
         shape = (proc_params["n_steps"], *proc_params["shape"])
-        self.seen = np.memmap(proc_params["path"], np.bool_, "r+", shape=shape)
+        self.seen = np.memmap(proc_params["path"], proc_params["dtype"], "r+", shape=shape)
 
     def run_spk(self):
         """Store the spikes of this step; `time_step` counts from 1."""
-        self.seen[self.time_step - 1] = self.a_in.recv() != 0
+        self.seen[self.time_step - 1] = self.a_in.recv()  # booleans: whether it is not 0
 
 
 def clear_arrivals(description, projections):
@@ -215,7 +278,7 @@ def clear_arrivals(description, projections):
     starts = [p["start"] for p in description["populations"]] + [0]
     for p, process in zip(description["projections"], projections, strict=True):
         start, end = starts[p["target"]], starts[p["source"]]
-        if p["kind"] != "delay_dense" and start > end:
+        if p["kind"] not in BUFFERED and start > end:
             continue
         buffer = process.a_buf if p["kind"] == "conv" else process.a_buff
         for step in range(min(start, end), end + 1):
@@ -245,15 +308,16 @@ def run_block(description, arrays, inputs, layers, potentials):
         seen, reads = {}, {}
         for p, process in zip(description["populations"], populations, strict=True):
             if p["name"] in layers:
-                path = Path(folder) / f"{len(seen)}.bool"
+                path = Path(folder) / str(len(seen))
                 shape = (n_samples * window, *lava_shape(p["shape"]))
-                seen[p["name"]] = np.memmap(path, np.bool_, "w+", shape=shape)
-                recorder = Recorder(shape[1:], str(path), shape[0])
+                dtype = "bool" if kind_of(p) == "lif" else "int32"
+                seen[p["name"]] = np.memmap(path, dtype, "w+", shape=shape)
+                recorder = Recorder(shape[1:], str(path), shape[0], dtype)
                 process.s_out.connect(recorder.a_in)
             if p["name"] in potentials:
                 last = p["start"] + n_steps - 1
                 reads[p["name"]] = Read(buffer=n_samples, interval=window, offset=last)
-                reads[p["name"]].connect_var(process.v)
+                reads[p["name"]].connect_var(getattr(process, KINDS[kind_of(p)][2][0]))
         source.create_runtime(run_cfg=Loihi2SimCfg(select_tag="fixed_pt"))
         set_up_s, clock = time.perf_counter() - clock, time.perf_counter()
         source.run(condition=RunSteps(num_steps=n_samples * window))
@@ -276,7 +340,7 @@ def compare(found, expected, layers):
     verdicts = []
     for name in layers:
         spikes = found[f"spikes/{name}"]
-        verdict = {"name": name, "n_spikes": int(spikes.sum()), "n_values": spikes.size}
+        verdict = {"name": name, "n_spikes": int((spikes != 0).sum()), "n_values": spikes.size}
         for what in ("spikes", "v"):
             ours, theirs = expected.get(f"{what}/{name}"), found.get(f"{what}/{name}")
             if ours is not None and theirs is not None:
