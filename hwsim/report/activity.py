@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from hwsim.report import bars, units
-from hwsim.report.chip_map import draw_chip_map, layer_numbers, shade
+from hwsim.report.chip_map import draw_chip_map, shade
 from hwsim.report.curves_figure import draw_curves, metrics
 from hwsim.report.data import ReportInput
 from hwsim.report.layers import CoreRow, LayerRow, build_cores
+from hwsim.report.map_frame import ChipMap
 from hwsim.report.markup import Column, Html, element, folded, join, paragraph, section, table
 from hwsim.report.raster_figure import draw_raster, panels, subsampled
 from hwsim.report.svg import figure
@@ -19,45 +20,58 @@ if TYPE_CHECKING:
 
 
 def chip_map(data: ReportInput) -> Html:
-    """The mesh shaded by load, and a table of cores."""
-    numbers = layer_numbers(data)
-    names = "; ".join(f"{i} is {name}" for name, i in numbers.items())
-    rows = build_cores(data.plan, data.counts)
-    caption = (
-        "Load is a core's time on operations, updates and packets against the busiest core's. "
-        f"Numbers are layers: {names}. Spikes from outside enter at the upper left tile."
+    """The mesh with load and traffic, and a table of cores."""
+    shown = ChipMap.of(data.plan, data.counts, data.spikes)
+    names = "; ".join(f"{i} is {name}" for i, name in enumerate(shown.layers, start=1))
+    how = (
+        "a core's time on operations, updates and packets"
+        if any(row.step_s is not None for row in shown.cores)
+        else "a core's operations, updates and packets (the chip's times are not known)"
     )
+    cut = " Of the mesh only the part in use is drawn." if shown.is_cropped else ""
+    caption = (
+        f"Load is {how} against the busiest core's. Numbers and strips are layers: {names}. Arrows "
+        "are packets from tile to tile, first along the row, then along the column; spikes from "
+        f"outside enter at the upper left tile.{cut}"
+    )
+    n_chips = data.counts.n_chips
+    chips = f" on {n_chips} chips" if n_chips > 1 else ""
     drawing = figure(
         "chip",
-        lambda width: draw_chip_map(data, width),
-        title=f"{data.chip.title}, {data.counts.n_cores} of {data.chip.limits.cores} cores.",
-        alt=f"Map of the chip: {data.counts.n_cores} cores in use. {names}",
+        lambda width: draw_chip_map(shown, width),
+        title=f"{data.chip.title}, {data.counts.n_cores} of {data.chip.limits.cores * n_chips} "
+        f"cores{chips}.",
+        alt=f"Map of the chip: {data.counts.n_cores} cores in use{chips}, "
+        f"{units.number(shown.busiest_link, digits=3)} packets per inference on the busiest link. "
+        f"{names}",
         caption=caption,
     )
-    cores = folded(f"Every core in numbers ({len(rows)})", _core_table(rows))
+    cores = folded(f"Every core in numbers ({len(shown.cores)})", _core_table(shown.cores))
     return section("chip", "Map of the chip", drawing, cores)
 
 
 def _core_table(rows: tuple[CoreRow, ...]) -> Html:
     limits = tuple(rows[0].fill) if rows else ()
+    titles = ("Neurons", "SOPs", "Packets out", "Packets in", "Time per step", "Load")
     columns = (
         Column("Core", numeric=True),
         Column("Layer"),
-        *(Column(t, numeric=True) for t in ("Neurons", "SOPs", "Load")),
+        *(Column(t, numeric=True) for t in titles),
         *(Column(f"{name.capitalize()} used", numeric=True) for name in limits),
     )
     cells = [
         (
             units.number(r.core),
-            r.layer,
+            ", ".join(r.layers),
             units.number(r.neurons),
-            units.number(r.sops),
+            *(units.number(n) for n in (r.sops, r.packets, r.packets_in)),
+            units.si(r.step_s, "s"),
             units.percent(r.busy, digits=0),
             *(units.percent(r.fill[name], digits=0) for name in limits),
         )
         for r in rows
     ]
-    return table("Cores in use; SOPs per inference", columns, cells)
+    return table("Cores in use; events per inference", columns, cells)
 
 
 def raster(data: ReportInput) -> Html:
@@ -131,7 +145,8 @@ def layers(data: ReportInput) -> Html:
     fullest: dict[str, tuple[float, str]] = {}
     for core in build_cores(data.plan, data.counts):
         top = max((part, name) for name, part in core.fill.items())
-        fullest[core.layer] = max(fullest.get(core.layer, top), top)
+        for layer in core.layers:
+            fullest[layer] = max(fullest.get(layer, top), top)
     cells = []
     for row in data.layers:
         part, name = fullest.get(row.name, (None, ""))

@@ -7,7 +7,7 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from hwsim.arrays import AnyArray, IntArray, frozen
+from hwsim.arrays import AnyArray, FloatArray, IntArray, frozen
 from hwsim.chips.files import load_price_list
 from hwsim.chips.spec import ChipSpec, PriceList
 from hwsim.counts import Counts
@@ -111,6 +111,8 @@ class ReportInput:
         exactness: sentences that say what was compared with what, and how many bits differ.
         provenance: versions, seed, hash, data set, split, command, date.
         prices: the field's shortcut, shown beside the chip's own bill.
+        spikes: mean spikes per inference of every neuron, by population: who sends what over
+            which link; without them those of a part are spread evenly over its neurons.
     """
 
     title: str
@@ -128,6 +130,7 @@ class ReportInput:
     exactness: tuple[str, ...] = ()
     provenance: Mapping[str, str] = field(default_factory=dict)
     prices: PriceList = field(default_factory=load_price_list)
+    spikes: Mapping[str, FloatArray] | None = None
 
     def __post_init__(self) -> None:
         stages = [a.stage for a in self.accuracies]

@@ -5,7 +5,7 @@ from typing import Literal
 
 import numpy as np
 
-from hwsim.arrays import FloatArray, IntArray
+from hwsim.arrays import FloatArray
 from hwsim.counts import Counts
 from hwsim.macs import macs
 from hwsim.mapping.plan import Plan
@@ -48,22 +48,33 @@ class LayerRow:
 
 @dataclass(frozen=True, slots=True)
 class CoreRow:
-    """One layer on one core.
+    """One core in use.
 
     Attributes:
-        x, y: its tile. neurons: of the layer on it; a core with several layers has several rows.
-        fill: part used of each limit of a core. busy: its time over that of the busiest core,
-            by the chip's nominal times (unknown ones weigh nothing).
+        core, chip: their numbers. x, y: its tile, over all chips.
+        layers: neurons of each layer on it, by name.
+        sops, packets, packets_in: synaptic operations, packets sent and received, per inference.
+        step_s: its time on an average step by the chip's nominal times; None if none is known.
+        busy: its load over that of the busiest core: of `step_s`, or of events if that is unknown.
+        fill: part used of each limit of a core.
     """
 
     core: int
+    chip: int
     x: int
     y: int
-    layer: str
-    neurons: int
+    layers: dict[str, int]
     sops: float
+    packets: float
+    packets_in: float
+    step_s: float | None
     busy: float
     fill: dict[str, float]
+
+    @property
+    def neurons(self) -> int:
+        """Neurons of all layers on it."""
+        return sum(self.layers.values())
 
 
 def build_layers(plan: Plan, run: Run) -> tuple[LayerRow, ...]:
@@ -90,7 +101,7 @@ def build_layers(plan: Plan, run: Run) -> tuple[LayerRow, ...]:
                 rate=None if silent else float(run.spike_counts[name].mean() / run.n_steps),
                 sops=float(counts.sops[parts].sum() / counts.n_samples),
                 macs=passes.get(name, 0),
-                cores=sum(plan.parts[i].core is not None for i in parts),
+                cores=len({plan.parts[i].core for i in parts} - {None}),
             )
         )
     return tuple(rows)
@@ -110,43 +121,63 @@ def _parameters(net: Network, name: str, neuron: AnyNeuron | None) -> int:
 
 def build_cores(plan: Plan, counts: Counts) -> tuple[CoreRow, ...]:
     """One row per core in use, in order of the cores."""
-    limits, busy = plan.chip.limits, _busy(plan, counts)
-    rows = []
+    work, known = _work(plan, counts)
+    by_core: dict[int, list[int]] = {core: [] for core in plan.cores}
     for i, part in enumerate(plan.parts):
-        if part.core is None or part.use is None:
-            continue
-        fill = {
-            "neurons": part.use.neurons / limits.neurons_per_core,
-            "synapse memory": part.use.synapse_bits / limits.synapse_bits_per_core,
-            "axons in": part.use.axons_in / limits.axons_in_per_core,
-            "axons out": part.use.axons_out / limits.axons_out_per_core,
-        }
-        x, y = plan.chip.tile_xy(part.core)
-        sops = float(counts.sops[i] / counts.n_samples)
+        if part.core is not None:
+            by_core[part.core].append(i)
+    most = max((float(work[own].sum()) for own in by_core.values()), default=0.0)
+    rows = []
+    for core, own in by_core.items():
+        x, y = plan.chip.tile_xy(core)
+        spent = float(work[own].sum())
         rows.append(
             CoreRow(
-                part.core,
-                x,
-                y,
-                part.population,
-                part.neurons.size,
-                sops,
-                float(busy[i]),
-                fill,
+                core=core,
+                chip=plan.chip.chip_of(core),
+                x=x,
+                y=y,
+                layers=_layers_of(plan, own),
+                sops=float(counts.sops[own].sum() / counts.n_samples),
+                packets=float(counts.packets[own].sum() / counts.n_samples),
+                packets_in=float(counts.packets_in[own].sum() / counts.n_samples),
+                step_s=spent / counts.n_steps if known and counts.n_steps else None,
+                busy=spent / most if most else 0.0,
+                fill=_fill(plan, own),
             )
         )
-    return tuple(sorted(rows, key=lambda row: row.core))
+    return tuple(rows)
 
 
-def _busy(plan: Plan, counts: Counts) -> FloatArray:
-    """Time of every part over that of the busiest core, (parts,)."""
-    time = plan.chip.time
+def _layers_of(plan: Plan, parts: list[int]) -> dict[str, int]:
+    out: dict[str, int] = {}
+    for i in parts:
+        part = plan.parts[i]
+        out[part.population] = out.get(part.population, 0) + part.neurons.size
+    return out
+
+
+def _fill(plan: Plan, parts: list[int]) -> dict[str, float]:
+    """Part used of each limit by all that is on a core."""
+    limits = plan.chip.limits
+    allowed = {
+        "neurons": ("neurons", limits.neurons_per_core),
+        "synapse memory": ("synapse_bits", limits.synapse_bits_per_core),
+        "axons in": ("axons_in", limits.axons_in_per_core),
+        "axons out": ("axons_out", limits.axons_out_per_core),
+    }
+    return {
+        name: sum(getattr(plan.parts[i].use, field) for i in parts) / most
+        for name, (field, most) in allowed.items()
+    }
+
+
+def _work(plan: Plan, counts: Counts) -> tuple[FloatArray, bool]:
+    """Time of every part, (parts,), and whether any is known; if none is, its events."""
+    prices = {name: nominal(plan.chip.time, price) for name, price in WORK.items()}
+    known = any(prices.values())
     spent = np.zeros(len(plan.parts))
-    for name, price in WORK.items():
-        spent += getattr(counts, name) * nominal(time, price)
-    spent[_off_chip(plan)] = 0.0
-    return spent / spent.max() if spent.max() > 0 else spent
-
-
-def _off_chip(plan: Plan) -> IntArray:
-    return np.array([i for i, p in enumerate(plan.parts) if p.core is None], dtype=np.int64)
+    for name, seconds in prices.items():
+        spent += getattr(counts, name) * (seconds if known else 1.0)
+    spent[[i for i, part in enumerate(plan.parts) if part.core is None]] = 0.0
+    return spent, known

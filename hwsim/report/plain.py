@@ -2,7 +2,7 @@
 
 Keys of `report_json` (stable; `format` changes when they do):
 
-format          "hwsim-report/1"
+format          "hwsim-report/2"
 title           name of the run
 chip            name, title, technology, area_m2, n_cores
 accuracy        [{stage, n_correct, n_total, value, low, high}], low and high are Wilson's 95 %
@@ -13,7 +13,8 @@ bill            every term: {component, what, amount, constant, price, unit, cla
                 rel_uncertainty, note, value}; sums, bands and what is unknown
 comparison      {name: {what, amount, constant, price, source, class, value}}, joules
 layers          [{name, role, shape, neurons, parameters, rate, sparsity, sops, macs, cores}]
-cores           [{core, x, y, layer, neurons, sops, busy, fill}]
+cores           [{core, chip, x, y, layers: {name: neurons}, sops, packets, packets_in, step_s, busy,
+                fill}], events per inference
 verdicts        [{population, verdict, reason, rms_weight_error}]
 raster          {label, answer, spikes by layer: [[step, neuron]], output}
 training        {epochs, columns}
@@ -32,7 +33,7 @@ from hwsim.energy import Term, shortcut
 from hwsim.report.data import ReportInput
 from hwsim.report.layers import build_cores
 
-FORMAT = "hwsim-report/1"
+FORMAT = "hwsim-report/2"
 
 
 def report_json(data: ReportInput) -> dict[str, Any]:

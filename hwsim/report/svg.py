@@ -6,8 +6,10 @@ size: the page shows the one that suits the screen.
 """
 
 import re
+import textwrap
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from io import StringIO
 from typing import TYPE_CHECKING, Any
 
@@ -20,13 +22,15 @@ if TYPE_CHECKING:
 WIDE, NARROW = 680.0, 344.0  # points, shown as CSS pixels
 FONT = 12.0
 LETTER_WIDTH = 0.6  # of the font size, on average
-TOKENS = ("ink", "muted", "grid", "paper", "events", "time", "good", "none", "mark")
-N_LOADS = 7  # shades of the map: --load-0 to --load-6, and ink on each
+TOKENS = ("ink", "muted", "grid", "paper", "panel", "events", "time", "good", "none", "mark")
+N_LOADS = 7  # shades of the map: --load-0 to --load-6, ink on each, --heat-0 to --heat-6
+N_SERIES = 6
 _NAMES = (
     *TOKENS,
     *(f"load-{i}" for i in range(N_LOADS)),
     *(f"load-ink-{i}" for i in range(N_LOADS)),
-    *(f"series-{i}" for i in range(6)),
+    *(f"heat-{i}" for i in range(N_LOADS)),
+    *(f"series-{i}" for i in range(N_SERIES)),
 )
 _MARKERS = {name: f"#0100{i + 1:02x}" for i, name in enumerate(_NAMES)}
 _VARIABLES = {marker: f"var(--{name})" for name, marker in _MARKERS.items()}
@@ -38,12 +42,19 @@ _SETTINGS: Any = {  # its keys are a closed type that a dict literal is not
     "path.simplify": False,
 }
 
+_NOTHING = dict.fromkeys(("Date", "Creator", "Format", "Type"))
+
 Drawing = Callable[[float], "Figure"]
 
 
 def colour(name: str) -> str:
     """The marker colour that becomes `var(--name)`."""
     return _MARKERS[name]
+
+
+def marked(tone: str) -> str | None:
+    """The name behind a marker colour; None for any other colour."""
+    return next((name for name, marker in _MARKERS.items() if marker == tone), None)
 
 
 def new_figure(width: float, height: float) -> "Figure":
@@ -80,6 +91,11 @@ def shortened(text: str, n: int) -> str:
     return f"{text[:head]}…{text[len(text) - (n - 1 - head) :]}"
 
 
+def wrapped(text: str, width: float) -> list[str]:
+    """A text in lines of at most `width` points."""
+    return textwrap.wrap(text, max(20, int(width / (FONT * LETTER_WIDTH))))
+
+
 def figure(key: str, draw: Drawing, *, title: str, alt: str, caption: Html | str) -> Html:
     """A captioned figure: `draw(width)` at both widths."""
     wide, narrow = (_inline(key + tag, draw, w) for tag, w in (("-w", WIDE), ("-n", NARROW)))
@@ -93,16 +109,22 @@ def _labelled(svg: str, alt: str) -> Html:
 
 
 def _inline(key: str, draw: Drawing, width: float) -> str:
+    out = StringIO()
+    with settings(key):
+        draw(width).savefig(out, format="svg", transparent=True, metadata=_NOTHING)
+    return _themed(out.getvalue(), key)
+
+
+@contextmanager
+def settings(key: str, **more: Any) -> Iterator[None]:
+    """Our own settings of matplotlib, whatever the caller's are."""
     import matplotlib as mpl
 
     with mpl.rc_context(), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing")  # the page's font has it
         mpl.rcdefaults()
-        mpl.rcParams.update(_SETTINGS | {"svg.hashsalt": key})
-        out = StringIO()
-        nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
-        draw(width).savefig(out, format="svg", transparent=True, metadata=nothing)
-    return _themed(out.getvalue(), key)
+        mpl.rcParams.update(_SETTINGS | {"svg.hashsalt": key} | more)
+        yield
 
 
 def _themed(text: str, key: str) -> str:

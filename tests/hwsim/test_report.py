@@ -272,7 +272,7 @@ def test_the_page_shows_what_was_given(data, page):
 
 def test_the_json_has_the_documented_keys(data):
     content = report_json(data)
-    assert content["format"] == "hwsim-report/1"
+    assert content["format"] == "hwsim-report/2"
     assert content["accuracy"][2] == {
         "stage": "on chip",
         "n_correct": 90,
