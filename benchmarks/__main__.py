@@ -1,0 +1,50 @@
+"""`python -m benchmarks`: ours against named peers; a table, and results.json."""
+
+import argparse
+import json
+import os
+import sys
+from pathlib import Path
+
+if __name__ == "__main__":
+    for name in ("NUMBA", "OMP", "MKL", "OPENBLAS"):
+        os.environ[f"{name}_NUM_THREADS"] = "1"  # before numpy, numba and torch are imported
+
+from benchmarks.field import PEERS
+from benchmarks.machine import machine
+from benchmarks.run import goals, measure, two_threads
+from benchmarks.table import tables
+from benchmarks.workloads import WORKLOADS
+from hwsim.atomic import write_text
+
+
+def main() -> None:
+    """Parse, measure, write, print."""
+    import torch
+
+    torch.set_num_threads(1)
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--workloads", nargs="+", choices=WORKLOADS, default=list(WORKLOADS))
+    parser.add_argument("--peers", nargs="*", choices=PEERS, default=list(PEERS))
+    parser.add_argument("--rounds", type=int, default=7, help="counted calls of each (median)")
+    parser.add_argument("--out", type=Path, default=Path("benchmarks/results.json"))
+    options = parser.parse_args()
+    results = {"machine": machine(), "rounds": options.rounds}
+    results["workloads"] = {
+        name: measure(name, tuple(options.peers), options.rounds, _say)
+        for name in options.workloads
+    }
+    _say("two threads against one")
+    results["two_threads"] = two_threads(options.workloads, options.rounds)
+    results["goals"] = goals(results["workloads"])
+    write_text(options.out, json.dumps(results, indent=1) + "\n")
+    sys.stdout.write(tables(results))
+
+
+def _say(line: str) -> None:
+    sys.stderr.write(line + "\n")
+    sys.stderr.flush()
+
+
+if __name__ == "__main__":
+    main()

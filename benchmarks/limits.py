@@ -1,0 +1,101 @@
+"""This machine's limit: the same additions at the same addresses, and nothing else.
+
+Every synaptic operation of a run is one addition. These loops replay all of them from spikes that
+are known beforehand: no neuron is updated, nothing is counted, no event is looked for.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from hwsim._accelerate import njit
+from hwsim.arrays import AnyArray, IntArray
+from hwsim.network import Network, Projection
+from hwsim.synapses import Conv2d, Sparse
+
+SLOTS = 32  # of the ring of arriving sums; a power of two holds 16 delays
+
+
+@njit()
+def add_rows(fired, rows, sums):
+    """Dense rows: `sums += rows[source]`, int16 to int32, for every spike."""
+    for k in range(fired.shape[0]):
+        row = rows[fired[k]]
+        for j in range(sums.shape[0]):
+            sums[j] += row[j]
+
+
+@njit()
+def add_listed(fired, steps, indptr, target, delay, weight, ring):
+    """Listed synapses with delays, into a ring of sums: int8 to int32."""
+    for k in range(fired.shape[0]):
+        for i in range(indptr[fired[k]], indptr[fired[k] + np.uint32(1)]):
+            slot = (steps[k] + delay[i]) & np.uint32(SLOTS - 1)
+            ring[slot, target[i]] += weight[i]
+
+
+@njit()
+def add_kernels(fired, indptr, place, tap, kernel, sums):
+    """Convolution: a kernel's column, one weight per channel, at every place a source reaches."""
+    n_channels = sums.shape[1]
+    for k in range(fired.shape[0]):
+        for i in range(indptr[fired[k]], indptr[fired[k] + np.uint32(1)]):
+            here, row = sums[place[i]], kernel[tap[i]]
+            for c in range(n_channels):
+                here[c] += row[c]
+
+
+def replay(net: Network, spikes: dict[str, AnyArray]) -> Callable[[], None]:
+    """All additions of a run, (samples, steps, neurons) spikes by population, layer by layer."""
+    works = [_one(net, p, spikes[p.source]) for p in net.projections]
+
+    def run() -> None:
+        for work in works:
+            work()
+
+    return run
+
+
+def _one(net: Network, p: Projection, spikes: AnyArray) -> Callable[[], None]:
+    _, step, neuron = np.nonzero(spikes)
+    fired, size = neuron.astype(np.uint32), net[p.target].size
+    if isinstance(p.synapses, Sparse):
+        listed = p.synapses
+        csr = (
+            listed.indptr.astype(np.uint32),
+            listed.target.astype(np.uint32),
+            np.broadcast_to(p.delay, listed.weight.shape).astype(np.uint8),
+            listed.weight.astype(np.int8),
+        )
+        steps, ring = step.astype(np.uint32), np.zeros((SLOTS, size), dtype=np.int32)
+        return lambda: add_listed(fired, steps, *csr, ring)
+    if isinstance(p.synapses, Conv2d):
+        reach = _reach(p.synapses, net[p.source].shape, net[p.target].shape)
+        out, per_group, height, width = p.synapses.weight.shape
+        kernel = p.synapses.weight.transpose(1, 2, 3, 0).reshape(-1, out)
+        sums = np.zeros((size // out, out), dtype=np.int32)
+        narrow = np.ascontiguousarray(kernel, dtype=np.int16)
+        return lambda: add_kernels(fired, *reach, narrow, sums)
+    rows = np.ascontiguousarray(p.synapses.weight.T, dtype=np.int16)
+    sums = np.zeros(size, dtype=np.int32)
+    return lambda: add_rows(fired, rows, sums)
+
+
+def _reach(
+    conv: Conv2d, source: tuple[int, ...], target: tuple[int, ...]
+) -> tuple[IntArray, IntArray, IntArray]:
+    """CSR by source neuron: places it reaches, and rows of the kernel there; no groups."""
+    ends: list[tuple[int, int, int]] = []
+    height, width = conv.weight.shape[2:]
+    for channel, y, x in np.ndindex(*source):
+        i = (channel * source[1] + y) * source[2] + x
+        for ky, kx in np.ndindex(height, width):
+            row, row_off = divmod(y + conv.padding[0] - ky, conv.stride[0])
+            column, column_off = divmod(x + conv.padding[1] - kx, conv.stride[1])
+            inside = 0 <= row < target[1] and 0 <= column < target[2]
+            if inside and not (row_off or column_off):
+                tap = (channel * height + ky) * width + kx
+                ends.append((i, row * target[2] + column, tap))
+    neuron, place, tap = np.array(ends, dtype=np.uint32).T
+    starts = np.searchsorted(neuron, np.arange(np.prod(source) + 1))
+    return starts.astype(np.uint32), np.ascontiguousarray(place), np.ascontiguousarray(tap)

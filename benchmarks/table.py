@@ -1,0 +1,84 @@
+"""Results as the tables of BENCHMARKS.md."""
+
+from typing import Any
+
+from benchmarks.ours import ALONE, BATCH
+
+Result = dict[str, Any]
+
+
+def tables(results: Result) -> str:
+    """Markdown: a table of times per workload, then rates and goals."""
+    parts = [_workload(result) for result in results["workloads"].values()]
+    return "\n".join([_machine(results["machine"]), *parts, _rates(results), _goals(results)])
+
+
+def _machine(machine: Result) -> str:
+    versions = ", ".join(f"{k} {v}" for k, v in machine["versions"].items() if v)
+    return f"{machine['processor']}, {machine['cores']} cores; Python {machine['python']}, {versions}.\n"
+
+
+def _workload(result: Result) -> str:
+    rows = result["seconds_per_sample"]
+    spikes = ", ".join(f"{n:,} {name}" for name, n in result["spikes"].items())
+    lines = [
+        f"### {result['title']}",
+        "",
+        f"{result['sops_per_sample']:,.0f} synaptic operations a sample; {result['n_alone']} samples "
+        f"alone ({spikes} spikes)"
+        + (f", {result['n_batch']} in a batch." if result["n_batch"] else "."),
+        "",
+        "| who | a sample | times ours alone | times ours in a batch | spikes, against ours |",
+        "|-|-:|-:|-:|-|",
+    ]
+    for row, seconds in rows.items():
+        alone = f"{seconds / rows[ALONE]:.3g}"
+        batch = f"{seconds / rows[BATCH]:.3g}" if BATCH in rows else ""
+        lines.append(f"| {row} | {_time(seconds)} | {alone} | {batch} | {_spikes(result, row)} |")
+    lines += [f"| {name} | not here: {why} | | | |" for name, why in result["absent"].items()]
+    return "\n".join(lines) + "\n"
+
+
+def _spikes(result: Result, row: str) -> str:
+    """What the peer of a row counted, against ours."""
+    if row.startswith("hwsim"):
+        return "ours"
+    words = row.lower().replace("-", "").split()[0].strip(",")
+    facts = result["peers"][words]
+    if "n_different" in facts:
+        return f"{facts['n_different']} of {sum(facts['spikes'].values()):,} differ"
+    off = sum(abs(n - result["spikes"][name]) for name, n in facts["spikes"].items())
+    return "equal in every layer" if off == 0 else f"counts differ by {off:,}"
+
+
+def _rates(results: Result) -> str:
+    lines = [
+        "| workload | synaptic operations a second | this machine's limit | of it | counting costs "
+        "| two threads |",
+        "|-|-:|-:|-:|-:|-:|",
+    ]
+    for name, r in results["workloads"].items():
+        counting = f"{100 * r['counting']:.0f} %" if "counting" in r else ""
+        two = results["two_threads"].get(name)
+        speed = f"{two['ratio']:.2f}" if two else ""
+        lines.append(
+            f"| {name} | {r['sops_per_s'] / 1e9:.3g} G | {r['limit_sops_per_s'] / 1e9:.3g} G "
+            f"| {100 * r['of_limit']:.0f} % | {counting} | {speed} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def _goals(results: Result) -> str:
+    lines = ["| workload | how many times slower than | asked | found |", "|-|-|-:|-:|"]
+    for goal in results["goals"]:
+        found = "not here" if goal["found"] is None else f"{goal['found']:.3g}"
+        met = goal["found"] is not None and goal["found"] >= goal["asked"]
+        lines.append(
+            f"| {goal['workload']} | {goal['ours']}: {goal['theirs']} | {goal['asked']:g} "
+            f"| {found}{'' if met else ' (missed)'} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def _time(seconds: float) -> str:
+    return f"{seconds:.3g} s" if seconds >= 1 else f"{seconds * 1e3:.3g} ms"
