@@ -1,5 +1,6 @@
 # make demo    set up .venv and take the whole road on data that comes with the program
 # make test    set up .venv and pass the tests
+# make bench   set up .venv and the peers, and measure all on the same work (needs a C++ compiler)
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -19,6 +20,10 @@ $(BIN)/.installed-dev: $(BIN)/.installed
 	$(PIP) $(CONSTRAINTS) -e '.[test,dev]'
 	touch $@
 
+$(BIN)/.installed-bench: $(BIN)/.installed
+	$(PIP) $(CONSTRAINTS) -e '.[bench]'
+	touch $@
+
 demo: $(BIN)/.installed
 	$(BIN)/neuro demo
 
@@ -36,8 +41,8 @@ format: $(BIN)/.installed-dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(BIN)/.installed-dev
-	$(BIN)/python benchmarks/simulation.py
+bench: $(BIN)/.installed-bench
+	$(BIN)/python -m benchmarks
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info

@@ -65,7 +65,7 @@ def beside(module: str, script: str, row: str) -> Callable[[Ours, Path], Any]:
 
 @contextmanager
 def torch_loop(ours: Ours, folder: Path) -> Iterator[Started]:
-    """torch in this process: one by one, a batch, and all steps of a layer at once."""
+    """Torch in this process: one by one, a batch, and all steps of a layer at once."""
     import torch
 
     net = ours.workload.network

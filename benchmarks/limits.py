@@ -5,6 +5,7 @@ are known beforehand: no neuron is updated, nothing is counted, no event is look
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -45,18 +46,16 @@ def add_kernels(fired, indptr, place, tap, kernel, sums):
                 here[c] += row[c]
 
 
-def replay(net: Network, spikes: dict[str, AnyArray]) -> Callable[[], None]:
-    """All additions of a run, (samples, steps, neurons) spikes by population, layer by layer."""
-    works = [_one(net, p, spikes[p.source]) for p in net.projections]
+@dataclass(frozen=True)
+class Additions:
+    """All additions over one projection: `work()` does them, into `sums`."""
 
-    def run() -> None:
-        for work in works:
-            work()
-
-    return run
+    work: Callable[[], None]
+    sums: AnyArray
 
 
-def _one(net: Network, p: Projection, spikes: AnyArray) -> Callable[[], None]:
+def additions(net: Network, p: Projection, spikes: AnyArray) -> Additions:
+    """Those of the source's spikes, (samples, steps, neurons)."""
     _, step, neuron = np.nonzero(spikes)
     fired, size = neuron.astype(np.uint32), net[p.target].size
     if isinstance(p.synapses, Sparse):
@@ -68,17 +67,28 @@ def _one(net: Network, p: Projection, spikes: AnyArray) -> Callable[[], None]:
             listed.weight.astype(np.int8),
         )
         steps, ring = step.astype(np.uint32), np.zeros((SLOTS, size), dtype=np.int32)
-        return lambda: add_listed(fired, steps, *csr, ring)
+        return Additions(lambda: add_listed(fired, steps, *csr, ring), ring)
     if isinstance(p.synapses, Conv2d):
         reach = _reach(p.synapses, net[p.source].shape, net[p.target].shape)
-        out, per_group, height, width = p.synapses.weight.shape
-        kernel = p.synapses.weight.transpose(1, 2, 3, 0).reshape(-1, out)
-        sums = np.zeros((size // out, out), dtype=np.int32)
+        n_out = net[p.target].shape[0]
+        kernel = p.synapses.weight.transpose(1, 2, 3, 0).reshape(-1, n_out)
         narrow = np.ascontiguousarray(kernel, dtype=np.int16)
-        return lambda: add_kernels(fired, *reach, narrow, sums)
+        sums = np.zeros((size // n_out, n_out), dtype=np.int32)
+        return Additions(lambda: add_kernels(fired, *reach, narrow, sums), sums)
     rows = np.ascontiguousarray(p.synapses.weight.T, dtype=np.int16)
     sums = np.zeros(size, dtype=np.int32)
-    return lambda: add_rows(fired, rows, sums)
+    return Additions(lambda: add_rows(fired, rows, sums), sums)
+
+
+def replay(net: Network, spikes: dict[str, AnyArray]) -> Callable[[], None]:
+    """All additions of a run, spikes (samples, steps, neurons) by population, layer by layer."""
+    works = [additions(net, p, spikes[p.source]).work for p in net.projections]
+
+    def run() -> None:
+        for work in works:
+            work()
+
+    return run
 
 
 def _reach(

@@ -53,6 +53,8 @@ class Ours:
         return entries
 
     def one_by_one(self) -> dict[str, float]:
+        """Every sample in a call of its own."""
+
         def work() -> None:
             for i in range(len(self.alone)):
                 hwsim.simulate(self.what, self.alone[i : i + 1])
@@ -60,8 +62,10 @@ class Ours:
         return {ALONE: timed(work, len(self.alone))}
 
     def in_a_batch(self) -> dict[str, float]:
+        """All samples in one call."""
         return {BATCH: timed(lambda: hwsim.simulate(self.what, self.batch), len(self.batch))}
 
     def nothing_counted(self) -> dict[str, float]:
+        """All samples in one call, off the chip."""
         net = self.workload.network
         return {UNCOUNTED: timed(lambda: hwsim.simulate(net, self.batch), len(self.batch))}

@@ -21,9 +21,7 @@ LIMIT = "additions alone"
 Result = dict[str, Any]
 
 
-def measure(
-    name: str, peers: tuple[str, ...], n_rounds: int, say: Callable[[str], None]
-) -> Result:
+def measure(name: str, peers: tuple[str, ...], n_rounds: int, say: Callable[[str], None]) -> Result:
     """Rows of times and spikes of one workload, its limit, and who was not here."""
     ours = Ours.of(WORKLOADS[name]())
     contestants: list[Once] = [*ours.contestants(), _limit(ours)]

@@ -3,11 +3,12 @@
 import importlib.util
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ import numpy as np
 
 from benchmarks.timing import NotHere, Once
 from hwsim.arrays import AnyArray
-from hwsim.formats.lava import _find_uv, find_python310
+from hwsim.formats.lava import find_python310
 from hwsim.network import Network
 from hwsim.neuron import FixedNeuron, Neuron
 from hwsim.synapses import Dense, Sparse
@@ -44,11 +45,12 @@ def served(command: list[str], folder: Path) -> Iterator[tuple[dict[str, Any], O
             cwd=folder,
             env=_environment(),
         )
-        assert child.stdin and child.stdout
 
         def read() -> dict[str, Any]:
-            assert child.stdout
-            line = child.stdout.readline()
+            assert child.stdout is not None
+            line = "-"
+            while line and not line.startswith("{"):  # NEST greets before it can be quieted
+                line = child.stdout.readline()
             if not line:
                 child.wait()
                 talk.seek(0)
@@ -58,7 +60,7 @@ def served(command: list[str], folder: Path) -> Iterator[tuple[dict[str, Any], O
             return answer
 
         def once() -> dict[str, float]:
-            assert child.stdin
+            assert child.stdin is not None
             child.stdin.write("\n")
             child.stdin.flush()
             return read()
@@ -66,11 +68,21 @@ def served(command: list[str], folder: Path) -> Iterator[tuple[dict[str, Any], O
         try:
             yield read(), once
         finally:
-            child.stdin.close()
-            try:
-                child.wait(timeout=30)
-            except subprocess.TimeoutExpired:
-                child.kill()
+            _end(child)
+
+
+def _end(child: "subprocess.Popen[str]") -> None:
+    """No more lines to read: the peer ends by itself, or is ended."""
+    assert child.stdin is not None
+    assert child.stdout is not None
+    with suppress(BrokenPipeError):
+        child.stdin.close()
+    try:
+        child.wait(timeout=30)
+    except subprocess.TimeoutExpired:
+        child.kill()
+        child.wait()
+    child.stdout.close()
 
 
 def _environment() -> dict[str, str]:
@@ -95,7 +107,8 @@ def apart(script: str) -> list[str]:
     Raises:
         NotHere: if uv or Python 3.10 is not installed.
     """
-    uv = _find_uv()
+    beside = Path(sys.executable).with_name("uv")
+    uv = shutil.which("uv") or (str(beside) if beside.is_file() else None)
     if uv is None:
         raise NotHere("uv makes its environment and is not installed: `pip install uv`")
     try:

@@ -15,7 +15,8 @@ def tables(results: Result) -> str:
 
 def _machine(machine: Result) -> str:
     versions = ", ".join(f"{k} {v}" for k, v in machine["versions"].items() if v)
-    return f"{machine['processor']}, {machine['cores']} cores; Python {machine['python']}, {versions}.\n"
+    where = f"{machine['processor']}, {machine['cores']} cores"
+    return f"{where}; Python {machine['python']}, {versions}.\n"
 
 
 def _workload(result: Result) -> str:
@@ -24,8 +25,8 @@ def _workload(result: Result) -> str:
     lines = [
         f"### {result['title']}",
         "",
-        f"{result['sops_per_sample']:,.0f} synaptic operations a sample; {result['n_alone']} samples "
-        f"alone ({spikes} spikes)"
+        f"{result['sops_per_sample']:,.0f} synaptic operations a sample; {result['n_alone']} "
+        f"samples alone ({spikes} spikes)"
         + (f", {result['n_batch']} in a batch." if result["n_batch"] else "."),
         "",
         "| who | a sample | times ours alone | times ours in a batch | spikes, against ours |",

@@ -56,7 +56,9 @@ class TorchLoop:
             counts[p.name] = spikes.sum(0).flatten(1).sum(1)
         return counts
 
-    def _arriving(self, p: Population, spikes: dict[str, Tensor], late: dict[str, Tensor]) -> Tensor:
+    def _arriving(
+        self, p: Population, spikes: dict[str, Tensor], late: dict[str, Tensor]
+    ) -> Tensor:
         sums = [
             self._product(i, (late if q.delay.any() else spikes)[q.source])
             for i, q in enumerate(self.net.projections)

@@ -75,9 +75,7 @@ def conv() -> Workload:
             layer("out", (10,), 7840),
         ),
         (
-            Projection.of(
-                "input", "conv1", Conv2d.of(even(16, 2, 5, 5), stride=stride), word=WORD
-            ),
+            Projection.of("input", "conv1", Conv2d.of(even(16, 2, 5, 5), stride=stride), word=WORD),
             Projection.of(
                 "conv1", "conv2", Conv2d.of(even(32, 16, 3, 3), stride=stride), word=WORD
             ),

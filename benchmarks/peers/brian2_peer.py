@@ -6,8 +6,9 @@ from pathlib import Path
 
 import brian2
 import numpy as np
-from benchmarks.serve import serve
 from brian2 import ms
+
+from benchmarks.serve import serve
 
 CODE = "code"
 
@@ -68,7 +69,9 @@ def _integers(description, arrays):
         groups[p["name"]] = group
         kept += [clock, clear]
     for i, q in enumerate(description["projections"]):
-        synapses = brian2.Synapses(groups[q["source"]], groups[q["target"]], "w : 1", on_pre="u_post += w")
+        synapses = brian2.Synapses(
+            groups[q["source"]], groups[q["target"]], "w : 1", on_pre="u_post += w"
+        )
         synapses.connect()
         synapses.w = arrays[f"weight{i}"].T.astype(float).ravel()
         kept.append(synapses)

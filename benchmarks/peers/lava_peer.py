@@ -10,9 +10,10 @@ import time
 from importlib.metadata import version
 
 import numpy as np
-from benchmarks.serve import serve
 from lava.magma.core.run_conditions import RunSteps
 from lava.magma.core.run_configs import Loihi2SimCfg
+
+from benchmarks.serve import serve
 
 
 def prepare(folder):

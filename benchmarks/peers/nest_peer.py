@@ -7,6 +7,7 @@ from pathlib import Path
 
 import nest
 import numpy as np
+
 from benchmarks.serve import serve
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import sanafe
+
 from benchmarks.serve import serve
 
 
@@ -16,7 +17,7 @@ def prepare(folder):
     description = json.loads(str(arrays["description"]))
     start = time.perf_counter()
     arch = sanafe.load_loihi()
-    net, groups = _network(description, arrays, arch)
+    net = _network(description, arrays, arch)
     chip = sanafe.SpikingChip(arch)
     chip.load(net)
     set_up_s = time.perf_counter() - start
@@ -76,7 +77,7 @@ def _network(description, arrays, arch):
     for i, q in enumerate(description["projections"]):
         weight = arrays[f"weight{i}"].T.astype(float).ravel().tolist()
         groups[q["source"]].connect_neurons_dense(groups[q["target"]], {"weight": weight})
-    return net, groups
+    return net
 
 
 if __name__ == "__main__":
