@@ -1,7 +1,7 @@
 """What a spiking network does on silicon: exact spikes, counts, joules. Needs no torch.
 
 qnet, verdicts = hwsim.quantize(net, chip, samples)
-plan = hwsim.compile(qnet, chip)
+plan = hwsim.compile(qnet, chip)  # hwsim.fits says what is in the way
 run = hwsim.simulate(plan, samples)
 bill = hwsim.price(run.counts, chip)
 """
@@ -10,17 +10,23 @@ from hwsim.chips.files import chip_names, copy_chip, load_chip, load_price_list
 from hwsim.chips.spec import ChipSpec
 from hwsim.counts import Counts, Critical
 from hwsim.energy import Bill, price
-from hwsim.mapping.partition import DoesNotFit
-from hwsim.mapping.plan import Plan
-from hwsim.mapping.plan import compile_network as compile
+from hwsim.mapping.compiler import compile_network as compile
+from hwsim.mapping.cost import MapCost, map_cost
+from hwsim.mapping.fits import Fill, fits, usage
+from hwsim.mapping.mappers import MAPPERS, Mapper, Problem
+from hwsim.mapping.plan import Part, Plan
+from hwsim.mapping.profile import Profile
+from hwsim.mapping.violation import DoesNotFit, Violation
 from hwsim.network import Network, Population, Projection, WeightWord
 from hwsim.network_file import load_network, save_network
 from hwsim.neuron import FixedNeuron, GradedVec, Neuron, SigmaDelta
+from hwsim.profiling import profile
 from hwsim.quantization import Verdict, quantize
 from hwsim.simulation import Run, simulate
 from hwsim.synapses import Conv2d, Dense, Sparse
 
 __all__ = [
+    "MAPPERS",
     "Bill",
     "ChipSpec",
     "Conv2d",
@@ -28,26 +34,37 @@ __all__ = [
     "Critical",
     "Dense",
     "DoesNotFit",
+    "Fill",
     "FixedNeuron",
     "GradedVec",
+    "MapCost",
+    "Mapper",
     "Network",
     "Neuron",
+    "Part",
     "Plan",
     "Population",
+    "Problem",
+    "Profile",
     "Projection",
     "Run",
     "SigmaDelta",
     "Sparse",
     "Verdict",
+    "Violation",
     "WeightWord",
     "chip_names",
     "compile",
     "copy_chip",
+    "fits",
     "load_chip",
     "load_network",
     "load_price_list",
+    "map_cost",
     "price",
+    "profile",
     "quantize",
     "save_network",
     "simulate",
+    "usage",
 ]

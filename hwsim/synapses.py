@@ -6,6 +6,7 @@ import numpy as np
 from scipy import sparse
 
 from hwsim.arrays import AnyArray, IntArray, digest, frozen
+from hwsim.kernels.listing import count_reached
 
 Shape = tuple[int, ...]
 
@@ -122,7 +123,7 @@ class Conv2d:
         """Synapses of each source neuron on each part of the target; see `Dense.fan_out`."""
         n_places = target[1] * target[2]
         per_group = part_of.reshape(self.groups, -1, n_places)
-        reach = self._reach(source, target)
+        reach = self.reach(source, target)
         rows = []
         for parts in per_group:
             place = np.broadcast_to(np.arange(n_places), parts.shape)[parts >= 0]
@@ -131,7 +132,7 @@ class Conv2d:
             rows += [reach @ held] * (source[0] // self.groups)
         return sparse.csr_array(sparse.vstack(rows, format="csr"))
 
-    def _reach(self, source: Shape, target: Shape) -> sparse.csr_array:
+    def reach(self, source: Shape, target: Shape) -> sparse.csr_array:
         """Kernel taps that join each source place with each target place."""
         ends: list[tuple[IntArray, IntArray]] = []
         for ky in range(self.weight.shape[2]):
@@ -223,11 +224,8 @@ class Sparse:
         self, source: Shape, target: Shape, part_of: IntArray, n_parts: int
     ) -> sparse.csr_array:
         """Synapses of each source neuron on each part of the target; see `Dense.fan_out`."""
-        part = part_of[self.target]
-        kept = part >= 0
-        ends = (self.source[kept], part[kept])
-        ones = np.ones(ends[0].size, dtype=np.int64)
-        return sparse.csr_array((ones, ends), shape=(self.indptr.size - 1, n_parts))
+        indptr, part, count = count_reached(self.indptr, self.target, part_of, n_parts)
+        return sparse.csr_array((count, part, indptr), shape=(self.indptr.size - 1, n_parts))
 
     def fan_in(self, source: Shape) -> int:
         """Most synapses onto one neuron."""

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from hwsim.arrays import AnyArray, IntArray
-from hwsim.chips.spec import Times
+from hwsim.chips.nominal import nominal
 from hwsim.counts import Counts, Critical
 from hwsim.kernels import counting
 from hwsim.mapping.plan import Plan, Routes
@@ -99,14 +99,6 @@ def _count_sent(
 def _code(routes: Routes) -> IntArray:
     far = routes.far_ew + routes.far_ns
     return (far * ROUTE + routes.far_ew) * ROUTE + routes.far_chip
-
-
-def nominal(times: Times, name: str) -> float:
-    """A chip's own value of a time; that of plain synaptic operations for kinds not told apart."""
-    constant = getattr(times, name)
-    if constant is None:
-        return nominal(times, "sop") if name.startswith("sop_") else 0.0
-    return constant.value or 0.0
 
 
 def _critical(plan: Plan, longest: IntArray, work: dict[str, IntArray]) -> Critical:

@@ -1,162 +1,212 @@
-"""Cut each population into runs of neurons that fit a core."""
+"""Cut every population into parts that fit a core, no more of them than needed."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+import math
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field, replace
+from itertools import product
 
 import numpy as np
 
-from hwsim.arrays import IntArray
-from hwsim.chips.spec import Limits
-from hwsim.network import Network, Population, Projection
-from hwsim.synapses import Shape, size_of
+from hwsim.arrays import FloatArray, IntArray
+from hwsim.chips.spec import ChipSpec
+from hwsim.mapping.cutting import EVEN, LOADED, MIXED, Cutter, cutter_of, distinct
+from hwsim.mapping.memory import Demand, demand
+from hwsim.mapping.use import LIMIT_OF, Use
+from hwsim.network import Network, Population
 
-BLOCK_SYNAPSES, BLOCK_HEADER_BITS, WORD_BITS = 63, 10, 64
-
-
-class DoesNotFit(ValueError):  # noqa: N818 (a verdict, named as users read it)
-    """A network exceeds a chip: the message names layer, limit, use and a remedy."""
+ROUNDS = 12  # targets are cut before sources; loops settle in a few rounds
 
 
-@dataclass(frozen=True, slots=True)
-class Use:
-    """What a run of neurons takes of a core."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Cut:
+    """A population in parts.
 
-    neurons: int
-    synapse_bits: int
-    axons_in: int
-    axons_out: int
-
-
-REMEDY = {
-    "neurons": "use a chip with larger cores",
-    "synapse_bits": "lower the fan-in, the kernel size or the weight bits",
-    "axons_in": "shrink the layer before it, or use a stride or pooling there",
-    "axons_out": "shrink the layer after it, so that fewer cores listen",
-}
-
-
-def synapse_bits(n_synapses: IntArray, n_targets: int, weight_bits: int, delay_bits: int) -> int:
-    """Memory of axons with `n_synapses` each, in the words of a Loihi core.
-
-    A synapse is weight, target index and delay; blocks of up to 63 share a 10-bit header; every
-    axon starts a new 64-bit word [nengo-loihi `SynapseConfig`]. 7-bit weights are stored in 8.
+    Attributes:
+        part_of: part of each neuron, (neurons,). uses: of each part.
+        reaches: parts that hear each source, (sources,), for every projection into it.
+        bound_by: the limit, by its field of `Use`, that one part less would break; "" for one.
     """
-    index_bits = max(6, int(n_targets - 1).bit_length())
-    bits = n_synapses * ((8 if weight_bits == 7 else weight_bits) + index_bits + delay_bits)
-    bits = bits + BLOCK_HEADER_BITS * -(-n_synapses // BLOCK_SYNAPSES)
-    return int((-(-bits // WORD_BITS) * WORD_BITS).sum())
+
+    part_of: IntArray
+    uses: tuple[Use, ...]
+    reaches: tuple[IntArray, ...]
+    bound_by: str = ""
+
+    @property
+    def n_parts(self) -> int:
+        """Number of parts."""
+        return len(self.uses)
 
 
-def use_of(net: Network, pop: Population, start: int, stop: int, reach: IntArray) -> Use:
-    """What neurons `start` to `stop` take of a core; `reach` (neurons,) cores hear each one."""
-    bits = axons = 0
-    for p in net.into(pop.name):
-        source = net[p.source]
-        fan_out = _onto(p, source.shape, pop.shape, start, stop)
-        n_bits = p.word.n_bits if p.word else 8
-        bits += synapse_bits(fan_out, stop - start, n_bits, 6 if p.delay.max() > 1 else 0)
-        axons += int((fan_out > 0).sum())
-    return Use(stop - start, bits, axons, int(reach[start:stop].sum()))
+@dataclass(eq=False)
+class Partition:
+    """All the populations of a retimed network, cut; each part fits a core of its own.
 
-
-def partition(net: Network, limits: Limits) -> dict[str, list[tuple[int, int, Use]]]:
-    """Runs (start, stop, use) of every population with neurons; each run fits one core.
-
-    Greedy: each run takes as many neurons as fit. How many cores hear a neuron depends on how
-    its targets are cut, so targets are cut before their sources, and again until nothing moves.
-
-    Raises:
-        DoesNotFit: if a single neuron breaks a limit, or the chip has too few cores.
+    Attributes:
+        loads: work of each neuron, by population: parts of equal load are preferred.
     """
-    inner = [p for p in reversed([net[name] for name in net.order]) if p.neuron is not None]
-    runs = {
-        p.name: [(i, min(i + 1024, p.size), Use(0, 0, 0, 0)) for i in range(0, p.size, 1024)]
-        for p in inner
-    }
-    for _ in range(5):
-        cut: dict[str, list[tuple[int, int, Use]]] = {}
-        for pop in inner:
-            cut[pop.name] = _cut(net, pop, limits, reach_of(net, pop, runs | cut))
-        settled = cut == runs
-        runs = cut
-        if settled:
-            break
-    n_cores = sum(map(len, runs.values()))
-    if n_cores > limits.cores:
-        largest = max(runs, key=lambda name: len(runs[name]))
-        raise DoesNotFit(
-            f"the network needs {n_cores} cores, the chip has {limits.cores}: layer {largest!r} "
-            f"alone takes {len(runs[largest])}, make it smaller"
-        )
-    return runs
 
-
-def reach_of(
-    net: Network, pop: Population, runs: dict[str, list[tuple[int, int, Use]]]
-) -> IntArray:
-    """How many cores hear each neuron of `pop`, (neurons,)."""
-    return sum(listeners(net, pop, runs), start=np.zeros(pop.size, dtype=np.int64))
-
-
-def listeners(
-    net: Network, pop: Population, runs: dict[str, list[tuple[int, int, Use]]]
-) -> Iterable[IntArray]:
-    """For every run of every target, in order: 1 where a neuron of `pop` has synapses there."""
-    for target in dict.fromkeys(p.target for p in net.out_of(pop.name)):
-        joined = [p for p in net.out_of(pop.name) if p.target == target]
-        for start, stop, _ in runs[target]:
-            yield _heard(net, joined, pop, start, stop)
-
-
-def _heard(
-    net: Network, joined: list[Projection], pop: Population, start: int, stop: int
-) -> IntArray:
-    fan = [_onto(p, pop.shape, net[p.target].shape, start, stop) for p in joined]
-    heard: IntArray = (np.sum(fan, axis=0) > 0).astype(np.int64)
-    return heard
-
-
-def _onto(p: Projection, source: Shape, target: Shape, start: int, stop: int) -> IntArray:
-    """Synapses of each source neuron on target neurons `start` to `stop`, (sources,)."""
-    part_of = np.full(size_of(target), -1, dtype=np.int64)
-    part_of[start:stop] = 0
-    return np.asarray(p.synapses.fan_out(source, target, part_of, 1).todense()).reshape(-1)
-
-
-def _cut(
-    net: Network, pop: Population, limits: Limits, reach: IntArray
-) -> list[tuple[int, int, Use]]:
-    runs: list[tuple[int, int, Use]] = []
-    start = 0
-    while start < pop.size:
-        low, high = start, min(pop.size, start + limits.neurons_per_core)
-        while low < high:  # the largest stop that fits
-            middle = (low + high + 1) // 2
-            if broken(use_of(net, pop, start, middle, reach), limits):
-                high = middle - 1
-            else:
-                low = middle
-        if low == start:
-            raise DoesNotFit(_explain(net, pop, start, reach, limits))
-        runs.append((start, low, use_of(net, pop, start, low, reach)))
-        start = low
-    return runs
-
-
-def broken(use: Use, limits: Limits) -> dict[str, tuple[int, int]]:
-    """Limits that `use` exceeds: name -> (used, limit)."""
-    pairs = {
-        "neurons": (use.neurons, limits.neurons_per_core),
-        "synapse_bits": (use.synapse_bits, limits.synapse_bits_per_core),
-        "axons_in": (use.axons_in, limits.axons_in_per_core),
-        "axons_out": (use.axons_out, limits.axons_out_per_core),
-    }
-    return {name: pair for name, pair in pairs.items() if pair[0] > pair[1]}
-
-
-def _explain(net: Network, pop: Population, at: int, reach: IntArray, limits: Limits) -> str:
-    over = broken(use_of(net, pop, at, at + 1, reach), limits)
-    parts = [f"{name} {used} of {limit} ({REMEDY[name]})" for name, (used, limit) in over.items()]
-    return f"layer {pop.name!r} does not fit: a core with one of its neurons needs " + "; ".join(
-        parts
+    net: Network
+    chip: ChipSpec
+    loads: dict[str, FloatArray]
+    cuts: dict[str, Cut] = field(default_factory=dict)
+    _cutters: dict[str, Cutter] = field(default_factory=dict)
+    _demands: dict[tuple[str, int, int, float], tuple[IntArray, list[Demand]]] = field(
+        default_factory=dict
     )
+
+    @property
+    def inner(self) -> list[Population]:
+        """Populations with neurons, targets before sources where there is no loop."""
+        order = [self.net[name] for name in reversed(self.net.order)]
+        return [p for p in order if p.neuron is not None]
+
+    @property
+    def n_parts(self) -> int:
+        """Parts of all populations."""
+        return sum(cut.n_parts for cut in self.cuts.values())
+
+    def settle(self, at_least: dict[str, int], *, given_up: Collection[str] = ()) -> set[str]:
+        """Cut every population into the fewest parts that fit, `at_least` so many of each.
+
+        How many cores hear a neuron depends on how its targets are cut, so populations are cut
+        until nothing moves; their numbers of parts only grow.
+
+        Args:
+            given_up: populations known not to fit; they are cut by their number of neurons alone.
+
+        Returns:
+            Populations that do not fit even with one neuron a part.
+        """
+        stuck = set(given_up)
+        least = {p.name: max(1, min(p.size, at_least.get(p.name, 1))) for p in self.inner}
+        for _ in range(ROUNDS):
+            before = dict(self.cuts)
+            for pop in self.inner:
+                cut = None if pop.name in stuck else self._fewest(pop, least[pop.name])
+                if cut is None:
+                    stuck.add(pop.name)
+                    cut = self._by_number(pop)
+                self.cuts[pop.name] = cut
+                least[pop.name] = cut.n_parts
+            if {n: c.n_parts for n, c in before.items()} == least:
+                return stuck
+        return stuck | {max(least, key=lambda name: least[name])}
+
+    def over_alone(self, pop: Population) -> dict[str, int]:
+        """Limits that the most demanding neuron breaks with a core of its own: name -> used."""
+        _, _, uses = self._uses(pop, pop.size, 0, EVEN)
+        return {name: int(uses[name].max()) for name in self._over(uses)}
+
+    def _by_number(self, pop: Population) -> Cut:
+        n_parts = -(-pop.size // self.chip.limits.neurons_per_core)
+        return _as_cut(*self._uses(pop, n_parts, 0, EVEN))
+
+    def cutter(self, pop: Population) -> Cutter:
+        """The ways to cut a population."""
+        if pop.name not in self._cutters:
+            load = self.loads[pop.name]
+            self._cutters[pop.name] = cutter_of(pop, load, self.chip.limits)
+        return self._cutters[pop.name]
+
+    def _fewest(self, pop: Population, least: int) -> Cut | None:
+        """The fewest parts that fit, from `least` on; of those cuts the most even."""
+        n, bound = max(least, self.cutter(pop).n_groups), ""
+        low = n - 1  # the most parts known not to fit
+        while True:
+            found, over = self._best(pop, n)
+            if found is not None:
+                break
+            if n == pop.size:
+                return None
+            bound, ratio = max(over.items(), key=lambda item: item[1])
+            low, n = n, min(pop.size, max(n + 1, n + n // 16, math.ceil(n * min(ratio, 64.0))))
+        while n - low > 1 and bound:
+            middle = (low + n) // 2
+            better, over = self._best(pop, middle)
+            if better is None:
+                low, bound = middle, max(over, key=lambda name: over[name])
+            else:
+                n, found = middle, better
+        if not bound and self.cutter(pop).n_groups == n > 1:
+            bound = "neuron_configs"
+        return replace(found, bound_by=bound)
+
+    def _best(self, pop: Population, n_parts: int) -> tuple[Cut | None, dict[str, float]]:
+        """The most even cut that fits, of those with fewest axons; or by how much all are over."""
+        cutter, best_key = self.cutter(pop), (math.inf, math.inf)
+        best: tuple[IntArray, list[Demand], dict[str, IntArray]] | None = None
+        least_over: dict[str, float] = {}
+        ways = product(range(len(cutter.orders)), (LOADED, MIXED, EVEN))
+        for order, loaded in ways:
+            part_of, demands, uses = self._uses(pop, n_parts, order, loaded)
+            over = self._over(uses)
+            if over:
+                if not least_over or max(over.values()) < max(least_over.values()):
+                    least_over = over
+                continue
+            busiest = float(np.bincount(part_of, cutter.load).max(initial=0.0))
+            axons = float(uses["axons_in"].sum())
+            key = (busiest * axons**0.5, axons)
+            if key < best_key:
+                best, best_key = (part_of, demands, uses), key
+        if best is None:
+            return None, least_over
+        return _as_cut(*best), {}
+
+    def _over(self, uses: dict[str, IntArray]) -> dict[str, float]:
+        """Limits broken by the fullest part, and by what factor."""
+        out = {}
+        for name, limit in LIMIT_OF.items():
+            allowed = getattr(self.chip.limits, limit)
+            if allowed is not None and uses[name].max() > allowed:
+                out[name] = float(uses[name].max() / allowed)
+        return out
+
+    def _uses(
+        self, pop: Population, n_parts: int, order: int, loaded: float
+    ) -> tuple[IntArray, list[Demand], dict[str, IntArray]]:
+        """A cut, what its projections take, and what its parts take, each (parts,)."""
+        key = (pop.name, n_parts, order, loaded)
+        into, cutter = self.net.into(pop.name), self.cutter(pop)
+        if key not in self._demands:
+            part_of = cutter.part_of(n_parts, cutter.orders[order], loaded)
+            form = self.chip.limits.synapse_format
+            self._demands[key] = (
+                part_of,
+                [demand(self.net, p, part_of, n_parts, form) for p in into],
+            )
+        part_of, demands = self._demands[key]
+        reach = self._reach_elsewhere(pop)
+        for p, d in zip(into, demands, strict=True):
+            reach = reach + d.reach if p.source == pop.name else reach
+        words = len({p.word for p in into})
+        uses = {
+            "neurons": np.bincount(part_of, minlength=n_parts),
+            "synapse_bits": _sum((d.bits for d in demands), n_parts),
+            "axons_in": _sum((d.axons_in for d in demands), n_parts),
+            "axons_out": np.bincount(part_of, reach, n_parts).astype(np.int64),
+            "neuron_configs": distinct(cutter.neuron_config, part_of, n_parts),
+            "v_th_configs": distinct(cutter.v_th_config, part_of, n_parts),
+            "synapse_configs": np.full(n_parts, words),
+        }
+        return part_of, demands, uses
+
+    def _reach_elsewhere(self, pop: Population) -> IntArray:
+        """Parts of other populations that hear each neuron, as they are cut now, (neurons,)."""
+        reach = np.zeros(pop.size, dtype=np.int64)
+        for target in {p.target for p in self.net.out_of(pop.name)} - {pop.name}:
+            if target in self.cuts:
+                into = self.net.into(target)
+                for p, heard in zip(into, self.cuts[target].reaches, strict=True):
+                    reach = reach + heard if p.source == pop.name else reach
+        return reach
+
+
+def _as_cut(part_of: IntArray, demands: list[Demand], uses: dict[str, IntArray]) -> Cut:
+    rows = zip(*(uses[name].tolist() for name in LIMIT_OF), strict=True)
+    return Cut(part_of, tuple(Use(*row) for row in rows), tuple(d.reach for d in demands))
+
+
+def _sum(arrays: Iterable[IntArray], n: int) -> IntArray:
+    return sum(arrays, start=np.zeros(n, dtype=np.int64))

@@ -1,4 +1,4 @@
-"""A plan: the retimed network, its runs of neurons on cores, and the routes between them."""
+"""A plan: the retimed network, its parts on cores, and the routes between them."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -8,10 +8,8 @@ from scipy.sparse import csr_array
 
 from hwsim.arrays import IntArray
 from hwsim.chips.spec import ChipSpec
-from hwsim.mapping.partition import DoesNotFit, Use, partition
-from hwsim.mapping.retime import retime
+from hwsim.mapping.use import Use
 from hwsim.network import Network, Projection
-from hwsim.neuron import FixedNeuron
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -158,47 +156,3 @@ class Plan:
     def _xy(self, core: int | None) -> tuple[int, int, int, int]:
         """Tile and chip of a core; inputs enter at tile 0."""
         return (0, 0, 0, 0) if core is None else self.chip.tile_xy(core) + self.chip.chip_xy(core)
-
-
-def compile_network(net: Network, chip: ChipSpec) -> Plan:
-    """Retime, cut by the limits of a core, and place layer by layer, row by row.
-
-    Raises:
-        ValueError: if the network is not in the chip's integers (quantise it first).
-        DoesNotFit: naming every limit of the chip that is broken.
-    """
-    if not net.is_integer:
-        raise ValueError(f"the network is real, {chip.name} computes in integers: quantise it")
-    retimed, shift = retime(net)
-    _check_words(retimed, chip)
-    runs = partition(retimed, chip.limits)
-    parts = [Part(p.name, np.arange(p.size), None, None) for p in retimed.inputs]
-    core = 0
-    for population in retimed.populations:
-        for start, stop, use in runs.get(population.name, []):
-            parts.append(Part(population.name, np.arange(start, stop), core, use))
-            core += 1
-    return Plan(chip, retimed, shift, tuple(parts))
-
-
-def _check_words(net: Network, chip: ChipSpec) -> None:
-    """Raise if weights, delays, payloads or resets are beyond the chip's words."""
-    limits = chip.limits
-    over = []
-    for p in net.projections:
-        where = f"{p.source} -> {p.target}"
-        if p.word is not None and p.word.n_bits > limits.weight_bits:
-            over.append(f"{where}: weights of {p.word.n_bits} bits of {limits.weight_bits}")
-        if p.word is not None and p.word.message_bits > limits.message_bits:
-            over.append(
-                f"{where}: graded spikes of {p.word.message_bits} bits of {limits.message_bits} "
-                "(bin the input to plain spikes)"
-            )
-        if p.delay.max() - 1 > limits.max_delay:
-            over.append(f"{where}: delay {p.delay.max() - 1} of {limits.max_delay} steps")
-    for population in net.populations:
-        neuron = population.neuron
-        if isinstance(neuron, FixedNeuron) and neuron.reset not in limits.resets:
-            over.append(f"{population.name}: reset {neuron.reset!r}, it has {limits.resets}")
-    if over:
-        raise DoesNotFit(f"the network does not fit {chip.name}: " + "; ".join(over))

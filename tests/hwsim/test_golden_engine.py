@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hwsim.chips.files import load_chip
-from hwsim.mapping.plan import compile_network
+from hwsim.mapping.compiler import compile_network
 from hwsim.network import Network, Population, Projection, WeightWord
 from hwsim.neuron import FixedNeuron
 from hwsim.simulation import simulate

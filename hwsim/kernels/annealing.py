@@ -1,0 +1,121 @@
+"""Simulated annealing of cores on tiles: swaps of cores, and of whole tiles."""
+
+import numpy as np
+
+from hwsim._accelerate import njit
+
+
+@njit()
+def distance(place, a, b, chip_weight):
+    """Weighted hops between two tiles; place (tiles, 4): x, y over all chips, chip x, chip y."""
+    return (
+        abs(place[a, 0] - place[b, 0])
+        + abs(place[a, 1] - place[b, 1])
+        + chip_weight * (abs(place[a, 2] - place[b, 2]) + abs(place[a, 3] - place[b, 3]))
+    )
+
+
+@njit()
+def _moved(node, to, tile_of, indptr, other, packets, inputs, place, chip_weight):
+    """Change of cost if `node` alone moves to tile `to`."""
+    at = tile_of[node]
+    change = inputs[node] * (
+        distance(place, 0, to, chip_weight) - distance(place, 0, at, chip_weight)
+    )
+    for k in range(indptr[node], indptr[node + 1]):
+        tile = tile_of[other[k]]
+        change += packets[k] * (
+            distance(place, tile, to, chip_weight) - distance(place, tile, at, chip_weight)
+        )
+    return change
+
+
+@njit()
+def _between(a, b, indptr, other, packets):
+    """Packets between two cores."""
+    for k in range(indptr[a], indptr[a + 1]):
+        if other[k] == b:
+            return packets[k]
+    return 0.0
+
+
+@njit()
+def swap_cores(
+    pairs, chances, heat, tile_of, indptr, other, packets, inputs, place, chip_weight
+):  # fmt: skip
+    """Try to swap pairs of cores; return the change of cost.
+
+    pairs (tries, 2): nodes, those beyond the cores in use being empty places. chances (tries,):
+    uniform numbers; a swap that costs more is made where `chance < exp(-cost / heat)`, with heat
+    (tries,). tile_of (nodes,) changes in place. indptr, other, packets: symmetric traffic, CSR;
+    inputs (nodes,): packets from tile 0, where spikes enter.
+    """
+    total = 0.0
+    for i in range(pairs.shape[0]):
+        a, b = pairs[i, 0], pairs[i, 1]
+        at, to = tile_of[a], tile_of[b]
+        if at == to:
+            continue
+        change = _moved(a, to, tile_of, indptr, other, packets, inputs, place, chip_weight)
+        change += _moved(b, at, tile_of, indptr, other, packets, inputs, place, chip_weight)
+        # the two stay as far apart as they were, which both sums took for nearer
+        change += 2 * _between(a, b, indptr, other, packets) * distance(place, at, to, chip_weight)
+        if change <= 0 or chances[i] < np.exp(-change / max(heat[i], 1e-300)):
+            tile_of[a], tile_of[b] = to, at
+            total += change
+    return total
+
+
+@njit()
+def swap_tiles(
+    pairs, chances, heat, tile_of, nodes_of, indptr, other, packets, inputs, place, chip_weight
+):  # fmt: skip
+    """Try to swap all that two tiles hold; see `swap_cores`.
+
+    pairs (tries, 2): tiles. nodes_of (tiles, places): the nodes on each tile, -1 beyond the last;
+    changes in place with tile_of.
+    """
+    total = 0.0
+    for i in range(pairs.shape[0]):
+        s, t = pairs[i, 0], pairs[i, 1]
+        if s == t:
+            continue
+        change = 0.0
+        for side in range(2):
+            at, to = (s, t) if side == 0 else (t, s)
+            for j in range(nodes_of.shape[1]):
+                node = nodes_of[at, j]
+                if node < 0:
+                    continue
+                change += inputs[node] * (
+                    distance(place, 0, to, chip_weight) - distance(place, 0, at, chip_weight)
+                )
+                for k in range(indptr[node], indptr[node + 1]):
+                    tile = tile_of[other[k]]
+                    if tile != s and tile != t:  # those between the two stay as far apart
+                        change += packets[k] * (
+                            distance(place, tile, to, chip_weight)
+                            - distance(place, tile, at, chip_weight)
+                        )
+        if change <= 0 or chances[i] < np.exp(-change / max(heat[i], 1e-300)):
+            for j in range(nodes_of.shape[1]):
+                a, b = nodes_of[s, j], nodes_of[t, j]
+                nodes_of[s, j], nodes_of[t, j] = b, a
+                if a >= 0:
+                    tile_of[a] = t
+                if b >= 0:
+                    tile_of[b] = s
+            total += change
+    return total
+
+
+@njit()
+def total_cost(tile_of, indptr, other, packets, inputs, place, chip_weight):
+    """Packets times weighted hops of a placement."""
+    total = 0.0
+    for node in range(indptr.shape[0] - 1):
+        total += inputs[node] * distance(place, 0, tile_of[node], chip_weight)
+        for k in range(indptr[node], indptr[node + 1]):
+            far = distance(place, tile_of[node], tile_of[other[k]], chip_weight)
+            total += 0.5 * packets[k] * far
+    return total

@@ -1,0 +1,96 @@
+"""What a projection takes of the cores its target is cut over: memory and axons."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from hwsim.arrays import AnyArray, IntArray
+from hwsim.chips.spec import SynapseFormat
+from hwsim.network import Network, Projection
+from hwsim.synapses import Conv2d, Dense, size_of
+
+POWERS = 2 ** np.arange(63, dtype=np.int64)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Demand:
+    """Synapse memory and axons of a projection, (parts,); parts that hear a source, (sources,)."""
+
+    bits: IntArray
+    axons_in: IntArray
+    reach: IntArray
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """How the synapses of a projection are stored: weight bits, and whether delays are."""
+
+    weight_bits: int
+    delayed: bool
+    form: SynapseFormat
+
+    @classmethod
+    def of(cls, p: Projection, form: SynapseFormat) -> "Stored":
+        """Storage of a retimed projection; delays are stored where one is beyond one step."""
+        return cls(p.word.n_bits if p.word else 8, bool(p.delay.max() > 1), form)
+
+
+def axon_bits(n_synapses: AnyArray, n_targets: AnyArray, stored: Stored) -> IntArray:
+    """Memory of axons with `n_synapses` each onto parts of `n_targets` neurons.
+
+    A synapse is weight, target index and perhaps delay; blocks share a header; every axon starts
+    a new word [nengo-loihi `SynapseConfig`].
+    """
+    form = stored.form
+    n_synapses = np.asarray(n_synapses, dtype=np.int64)
+    index = _rounded_up(np.searchsorted(POWERS, n_targets), form.index_bits)
+    weight = _rounded_up(np.array(stored.weight_bits), form.weight_bits)
+    bits = n_synapses * (weight + index + (form.delay_bits if stored.delayed else 0))
+    bits = bits + form.header_bits * -(-n_synapses // form.block_synapses)
+    out: IntArray = -(-bits // form.word_bits) * form.word_bits
+    return out
+
+
+def _rounded_up(bits: AnyArray, listed: tuple[int, ...]) -> AnyArray:
+    """Widths rounded up to the next that is listed; left alone beyond the last."""
+    widths = np.array(sorted(listed), dtype=np.int64)
+    if widths.size == 0:
+        return bits
+    at = np.searchsorted(widths, bits)
+    return np.where(at < widths.size, widths[np.minimum(at, widths.size - 1)], bits)
+
+
+def demand(
+    net: Network, p: Projection, part_of: IntArray, n_parts: int, form: SynapseFormat
+) -> Demand:
+    """What projection `p` takes if its target is cut by `part_of` (targets,)."""
+    source, target = net[p.source].shape, net[p.target].shape
+    sizes = np.bincount(part_of, minlength=n_parts)
+    stored = Stored.of(p, form)
+    if isinstance(p.synapses, Dense):  # every source reaches every part
+        n, held = size_of(source), sizes > 0
+        bits = n * axon_bits(sizes, sizes, stored)
+        return Demand(bits, n * held.astype(np.int64), np.full(n, int(held.sum())))
+    fan = p.synapses.fan_out(source, target, part_of, n_parts)
+    axons = np.bincount(fan.indices, minlength=n_parts)
+    if isinstance(p.synapses, Conv2d) and form.shares_kernels:
+        bits = _kernel_bits(p.synapses, part_of, n_parts, sizes, stored)
+    else:
+        each = axon_bits(fan.data, sizes[fan.indices], stored)
+        bits = np.bincount(fan.indices, each, n_parts).astype(np.int64)
+    return Demand(bits, axons, np.diff(fan.indptr).astype(np.int64))
+
+
+def _kernel_bits(
+    conv: Conv2d, part_of: IntArray, n_parts: int, sizes: IntArray, stored: Stored
+) -> IntArray:
+    """Each source channel stores its taps onto the channels of the part once, for all places."""
+    out, in_per_group, height, width = conv.weight.shape
+    by_channel = part_of.reshape(out, -1)
+    present = np.zeros((out, n_parts), dtype=np.int64)
+    present[np.arange(out)[:, None], by_channel] = 1
+    channels = present.reshape(conv.groups, -1, n_parts).sum(axis=1)  # (groups, parts)
+    taps = channels * height * width
+    each = axon_bits(taps, sizes[None, :], stored)
+    bits: IntArray = in_per_group * each.sum(axis=0)
+    return bits

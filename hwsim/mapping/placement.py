@@ -1,0 +1,180 @@
+"""Cores onto the mesh: along a Hilbert curve, then annealed for spike-weighted hops."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from scipy import sparse
+
+from hwsim.arrays import FloatArray, IntArray
+from hwsim.chips.nominal import nominal
+from hwsim.chips.spec import ChipSpec
+from hwsim.kernels import annealing
+from hwsim.mapping.hilbert import hilbert_curve
+
+CHIP_WEIGHT = 10.0  # hops that a move from chip to chip counts as where its energy is not known
+ROUNDS = 60  # temperatures of an annealing
+TRIES_PER_CORE = 40  # swaps tried per core and temperature
+MOST_TRIES = 40_000  # at one temperature
+COOLING = 1e-3  # last temperature over the first
+
+
+def chip_weight(chip: ChipSpec) -> float:
+    """Hops on the mesh that a move from chip to chip is worth, by the chip's energies."""
+    far = nominal(chip.energy, "hop_chip")
+    near = (nominal(chip.energy, "hop_ew") + nominal(chip.energy, "hop_ns")) / 2
+    return far / near if far and near else CHIP_WEIGHT
+
+
+@dataclass(frozen=True, eq=False)
+class Board:
+    """The tiles of as many chips as are needed, in the order of a walk that keeps them near.
+
+    Attributes:
+        n_cores: cores to place.
+    """
+
+    chip: ChipSpec
+    n_cores: int
+
+    @property
+    def n_chips(self) -> int:
+        """The fewest chips with enough cores."""
+        return -(-self.n_cores // self.chip.limits.cores)
+
+    @cached_property
+    def walk(self) -> IntArray:
+        """Every core, (chips * cores,): chip after chip, tiles along a Hilbert curve."""
+        mesh, cores = self.chip.mesh, self.chip.limits.cores
+        curve = hilbert_curve(mesh.columns, mesh.rows)
+        tiles = curve[:, 1] * mesh.columns + curve[:, 0]
+        slots = tiles[:, None] * mesh.cores_per_tile + np.arange(mesh.cores_per_tile)
+        one = slots[slots < cores]
+        return (np.arange(self.n_chips)[:, None] * cores + one).reshape(-1)
+
+    def tile_of(self, core: IntArray) -> IntArray:
+        """Number of a core's tile; tiles of the next chip go on counting."""
+        cores, per_tile = self.chip.limits.cores, self.chip.mesh.cores_per_tile
+        per_chip = -(-cores // per_tile)
+        return core // cores * per_chip + core % cores // per_tile
+
+    @cached_property
+    def place(self) -> IntArray:
+        """Column and row of every tile over all chips, and of its chip, (tiles, 4)."""
+        cores, per_tile = self.chip.limits.cores, self.chip.mesh.cores_per_tile
+        firsts = [
+            chip * cores + core
+            for chip in range(self.n_chips)
+            for core in range(0, cores, per_tile)
+        ]
+        return np.array([self.chip.tile_xy(c) + self.chip.chip_xy(c) for c in firsts])
+
+
+def hops_of(traffic: sparse.csr_array, core_of: IntArray, chip: ChipSpec) -> float:
+    """Packets times hops, moves between chips weighted, of cores at `core_of` (cores,)."""
+    n = core_of.size
+    board = Board(chip, int(core_of.max()) + 1)
+    graph, inputs = _graph(traffic, n)
+    at = board.tile_of(core_of)
+    return float(
+        annealing.total_cost(
+            at, graph.indptr, graph.indices, graph.data, inputs, board.place, chip_weight(chip)
+        )
+    )
+
+
+def anneal(
+    traffic: sparse.csr_array, core_of: IntArray, chip: ChipSpec, rng: np.random.Generator
+) -> IntArray:
+    """Cores of fewer spike-weighted hops than the start `core_of`, (cores,), or the start itself.
+
+    Swaps of cores keep the tiles in use; swaps of whole tiles, with empty ones too, move them.
+    """
+    n = core_of.size
+    board = Board(chip, max(n, int(core_of.max()) + 1))
+    state = _State(board, traffic, core_of)
+    best, best_cost = state.tile_of.copy(), state.cost()
+    heat, cold = _first_heat(state), 0.0
+    for step in range(ROUNDS):
+        hot = heat * COOLING ** (step / (ROUNDS - 1))
+        state.shake(hot if step < ROUNDS - 5 else cold, rng)
+        if (cost := state.cost()) < best_cost:
+            best, best_cost = state.tile_of.copy(), cost
+    return state.cores(best)
+
+
+class _State:
+    """A placement in flight: owns the arrays, leaves the arithmetic to the kernels."""
+
+    def __init__(self, board: Board, traffic: sparse.csr_array, core_of: IntArray) -> None:
+        self.board, n = board, core_of.size
+        limits, per_tile = board.chip.limits, board.chip.mesh.cores_per_tile
+        everywhere = np.arange(board.n_chips * limits.cores)
+        self.room = np.bincount(board.tile_of(everywhere))
+        at = board.tile_of(core_of)
+        spare = np.setdiff1d(everywhere[np.isin(board.tile_of(everywhere), at)], core_of)
+        self.n_cores = n
+        self.tile_of = np.concatenate([at, board.tile_of(spare)])
+        graph, inputs = _graph(traffic, self.tile_of.size)
+        self.csr = (graph.indptr, graph.indices, graph.data, inputs)
+        self.full = np.flatnonzero(self.room == per_tile)  # tiles that can be swapped as a whole
+        self.weight = chip_weight(board.chip)
+
+    def cost(self) -> float:
+        """Packets times weighted hops."""
+        return float(annealing.total_cost(self.tile_of, *self.csr, self.board.place, self.weight))
+
+    def shake(self, heat: float, rng: np.random.Generator) -> None:
+        """Swaps at one temperature: of cores, then of tiles."""
+        n, place = self.tile_of.size, self.board.place
+        tries = min(MOST_TRIES, TRIES_PER_CORE * n)
+        pairs, chances = rng.integers(0, n, (tries, 2)), rng.random(tries)
+        hot = np.full(tries, heat)
+        annealing.swap_cores(pairs, chances, hot, self.tile_of, *self.csr, place, self.weight)
+        if self.full.size < 2:
+            return
+        tries = tries // 4
+        tiles, chances = self.full[rng.integers(0, self.full.size, (tries, 2))], rng.random(tries)
+        annealing.swap_tiles(
+            tiles, chances, hot[:tries], self.tile_of, self._nodes(), *self.csr, place, self.weight
+        )
+
+    def _nodes(self) -> IntArray:
+        """Nodes on every tile, (tiles, places), -1 beyond the last."""
+        out = np.full((self.room.size, int(self.room.max())), -1)
+        order = np.argsort(self.tile_of, kind="stable")
+        tile = self.tile_of[order]
+        slot = np.arange(order.size) - np.searchsorted(tile, tile)
+        out[tile, slot] = order
+        return out
+
+    def cores(self, tile_of: IntArray) -> IntArray:
+        """Core of each node in use, given tiles: the cores of a tile in order."""
+        cores, per_tile = self.board.chip.limits.cores, self.board.chip.mesh.cores_per_tile
+        own = tile_of[: self.n_cores]
+        order = np.argsort(own, kind="stable")
+        slot = np.empty_like(own)
+        slot[order] = np.arange(order.size) - np.searchsorted(own[order], own[order])
+        per_chip = -(-cores // per_tile)
+        out: IntArray = own // per_chip * cores + own % per_chip * per_tile + slot
+        return out
+
+
+def _graph(traffic: sparse.csr_array, n_nodes: int) -> tuple[sparse.csr_array, FloatArray]:
+    """Symmetric traffic between nodes, and what each hears from outside; empty nodes have none."""
+    n = traffic.shape[1]
+    between = traffic[:n]
+    both = (between + between.T).tocoo()
+    kept = both.row != both.col
+    graph = sparse.csr_array(
+        (both.data[kept], (both.row[kept], both.col[kept])), shape=(n_nodes, n_nodes)
+    )
+    inputs = np.zeros(n_nodes)
+    inputs[:n] = traffic[[n]].toarray().reshape(-1)
+    return graph, inputs
+
+
+def _first_heat(state: _State) -> float:
+    """A temperature at which most swaps are made: the mean cost of a core's packets per hop."""
+    _, _, packets, inputs = state.csr
+    return float((packets.sum() + inputs.sum()) / max(1, state.n_cores))
