@@ -36,6 +36,12 @@ class Cutter:
         """Fewest parts that the core's tables allow."""
         return int(self.group.max()) + 1
 
+    @property
+    def table(self) -> str:
+        """The table that has more different entries, as `Use` names it."""
+        many = self.v_th_config.max() > self.neuron_config.max()
+        return "v_th_configs" if many else "neuron_configs"
+
     def part_of(self, n_parts: int, order: IntArray, loaded: float) -> IntArray:
         """Cut into `n_parts` of equal weight along an order, (neurons,); none is empty."""
         size = self.load.size

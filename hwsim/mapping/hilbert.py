@@ -1,10 +1,13 @@
 """A curve through a grid that keeps neighbours near: Hilbert's, for rectangles of any size."""
 
+from functools import cache
+
 import numpy as np
 
-from hwsim.arrays import IntArray
+from hwsim.arrays import IntArray, frozen
 
 
+@cache
 def hilbert_curve(columns: int, rows: int) -> IntArray:
     """Every cell (x, y) of a grid once, (cells, 2), from (0, 0) along the longer side.
 
@@ -17,7 +20,7 @@ def hilbert_curve(columns: int, rows: int) -> IntArray:
         _walk(cells, 0, 0, columns, 0, 0, rows)
     else:
         _walk(cells, 0, 0, 0, rows, columns, 0)
-    return np.array(cells, dtype=np.int64)
+    return frozen(cells, np.int64)
 
 
 def _walk(cells: list[tuple[int, int]], x: int, y: int, ax: int, ay: int, bx: int, by: int) -> None:

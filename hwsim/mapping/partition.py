@@ -14,6 +14,7 @@ from hwsim.mapping.memory import Demand, demand
 from hwsim.mapping.use import LIMIT_OF, Use
 from hwsim.network import Network, Population
 
+SEARCHED = ((-1, EVEN), (0, EVEN), (-1, LOADED))  # orders and weights, to find how many parts
 ROUNDS = 12  # targets are cut before sources; loops settle in a few rounds
 
 
@@ -110,49 +111,58 @@ class Partition:
         return self._cutters[pop.name]
 
     def _fewest(self, pop: Population, least: int) -> Cut | None:
-        """The fewest parts that fit, from `least` on; of those cuts the most even."""
+        """The fewest parts that fit, from `least` on; of those cuts the best."""
         n, bound = max(least, self.cutter(pop).n_groups), ""
         low = n - 1  # the most parts known not to fit
-        while True:
-            found, over = self._best(pop, n)
-            if found is not None:
-                break
+        while over := self._over_in(pop, n):
             if n == pop.size:
                 return None
             bound, ratio = max(over.items(), key=lambda item: item[1])
             low, n = n, min(pop.size, max(n + 1, n + n // 16, math.ceil(n * min(ratio, 64.0))))
         while n - low > 1 and bound:
             middle = (low + n) // 2
-            better, over = self._best(pop, middle)
-            if better is None:
+            if over := self._over_in(pop, middle):
                 low, bound = middle, max(over, key=lambda name: over[name])
             else:
-                n, found = middle, better
-        if not bound and self.cutter(pop).n_groups == n > 1:
-            bound = "neuron_configs"
-        return replace(found, bound_by=bound)
+                n = middle
+        if not bound and pop.name in self.cuts and self.cuts[pop.name].n_parts == n:
+            bound = self.cuts[pop.name].bound_by
+        elif not bound and self.cutter(pop).n_groups == n > 1:
+            bound = self.cutter(pop).table
+        return replace(self._best(pop, n), bound_by=bound)
 
-    def _best(self, pop: Population, n_parts: int) -> tuple[Cut | None, dict[str, float]]:
-        """The most even cut that fits, of those with fewest axons; or by how much all are over."""
-        cutter, best_key = self.cutter(pop), (math.inf, math.inf)
+    def _over_in(self, pop: Population, n_parts: int) -> dict[str, float]:
+        """By how much limits are broken by the best of a few cuts; empty if one fits."""
+        least: dict[str, float] = {}
+        for order, loaded in SEARCHED:
+            over = self._over(self._uses(pop, n_parts, order, loaded)[2])
+            if not over or not least or max(over.values()) < max(least.values()):
+                least = over
+            if not over:
+                break
+        return least
+
+    def _best(self, pop: Population, n_parts: int) -> Cut:
+        """Of the cuts that fit, that of the least work on one part, and of few axons."""
+        cutter, best_key = self.cutter(pop), math.inf
         best: tuple[IntArray, list[Demand], dict[str, IntArray]] | None = None
-        least_over: dict[str, float] = {}
-        ways = product(range(len(cutter.orders)), (LOADED, MIXED, EVEN))
-        for order, loaded in ways:
-            part_of, demands, uses = self._uses(pop, n_parts, order, loaded)
-            over = self._over(uses)
-            if over:
-                if not least_over or max(over.values()) < max(least_over.values()):
-                    least_over = over
+        for order, loaded in product(range(len(cutter.orders)), (LOADED, MIXED, EVEN)):
+            if loaded == MIXED and self._cuts_alike(pop, n_parts, order):
                 continue
-            busiest = float(np.bincount(part_of, cutter.load).max(initial=0.0))
-            axons = float(uses["axons_in"].sum())
-            key = (busiest * axons**0.5, axons)
+            found = self._uses(pop, n_parts, order, loaded)
+            if self._over(found[2]):
+                continue
+            busiest = float(np.bincount(found[0], cutter.load).max(initial=0.0))
+            key = busiest * float(found[2]["axons_in"].sum()) ** 0.5
             if key < best_key:
-                best, best_key = (part_of, demands, uses), key
-        if best is None:
-            return None, least_over
-        return _as_cut(*best), {}
+                best, best_key = found, key
+        assert best is not None  # one of those searched fits
+        return _as_cut(*best)
+
+    def _cuts_alike(self, pop: Population, n_parts: int, order: int) -> bool:
+        """Whether cuts by load and by number are nearly the same: none between is then tried."""
+        ends = [self._uses(pop, n_parts, order, loaded)[2]["neurons"] for loaded in (LOADED, EVEN)]
+        return bool(np.abs(ends[0] - ends[1]).max() <= 1)
 
     def _over(self, uses: dict[str, IntArray]) -> dict[str, float]:
         """Limits broken by the fullest part, and by what factor."""
@@ -167,8 +177,9 @@ class Partition:
         self, pop: Population, n_parts: int, order: int, loaded: float
     ) -> tuple[IntArray, list[Demand], dict[str, IntArray]]:
         """A cut, what its projections take, and what its parts take, each (parts,)."""
-        key = (pop.name, n_parts, order, loaded)
         into, cutter = self.net.into(pop.name), self.cutter(pop)
+        order %= len(cutter.orders)
+        key = (pop.name, n_parts, order, loaded)
         if key not in self._demands:
             part_of = cutter.part_of(n_parts, cutter.orders[order], loaded)
             form = self.chip.limits.synapse_format

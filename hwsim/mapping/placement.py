@@ -14,8 +14,8 @@ from hwsim.mapping.hilbert import hilbert_curve
 
 CHIP_WEIGHT = 10.0  # hops that a move from chip to chip counts as where its energy is not known
 ROUNDS = 60  # temperatures of an annealing
-TRIES_PER_CORE = 40  # swaps tried per core and temperature
-MOST_TRIES = 40_000  # at one temperature
+TRIES_PER_PAIR = 2  # swaps tried at one temperature: so often each pair of cores, but no more than
+MOST_TRIES = 40_000
 COOLING = 1e-3  # last temperature over the first
 
 
@@ -127,7 +127,7 @@ class _State:
     def shake(self, heat: float, rng: np.random.Generator) -> None:
         """Swaps at one temperature: of cores, then of tiles."""
         n, place = self.tile_of.size, self.board.place
-        tries = min(MOST_TRIES, TRIES_PER_CORE * n)
+        tries = min(MOST_TRIES, TRIES_PER_PAIR * n * n)
         pairs, chances = rng.integers(0, n, (tries, 2)), rng.random(tries)
         hot = np.full(tries, heat)
         annealing.swap_cores(pairs, chances, hot, self.tile_of, *self.csr, place, self.weight)

@@ -1,17 +1,20 @@
 """Every neuron has one place, every place keeps its limits, and what does not fit says why."""
 
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 import hwsim
-from hwsim.mapping.partition import DoesNotFit, broken, partition, reach_of, use_of
 from hwsim.mapping.retime import retime
+from hwsim.mapping.use import Use, broken
+from hwsim.mapping.violation import DoesNotFit
 from hwsim.network import Network, Population, Projection, WeightWord
 from hwsim.neuron import FixedNeuron
 from hwsim.synapses import Dense
-from tests.strategies import chip_with, integer_networks
+from tests.strategies import chip_with, inputs_of, integer_networks
 
 WORD = WeightWord()
 
@@ -35,84 +38,97 @@ def stack(*sizes, skip=False, loop=None, neuron=None, **more):
     return Network(tuple(populations), tuple(projections))
 
 
-@given(integer_networks(), st.integers(1, 8), st.integers(6, 40), st.integers(10, 60))
-def test_every_neuron_has_one_core_within_its_limits(net, neurons, axons, words):
-    chip = chip_with(
+def limited(neurons, axons, words):
+    return chip_with(
         neurons_per_core=neurons,
         axons_in_per_core=axons,
         axons_out_per_core=axons,
         synapse_bits_per_core=64 * words,
     )
+
+
+tight_chips = st.builds(limited, st.integers(1, 8), st.integers(6, 40), st.integers(10, 60))
+
+
+def compiled(net, chip, **more):
+    """A plan, or the verdict that there is none."""
     try:
-        plan = hwsim.compile(net, chip)
+        return hwsim.compile(net, chip, **more)
     except DoesNotFit as error:
-        verdict = str(error)
-    else:
-        verdict = ""
-    if verdict:
-        assert "layer" in verdict
-        assert "\n" not in verdict
+        return error
+
+
+def measured(plan, part):
+    """What a part takes of a core, counted synapse by synapse."""
+    net, form = plan.network, plan.chip.limits.synapse_format
+    bits = axons = 0
+    own = np.full(net[part.population].size, -1)
+    own[part.neurons] = 0
+    index = min(b for b in form.index_bits if 2**b >= part.neurons.size)
+    for p in net.into(part.population):
+        source, target = net[p.source].shape, net[p.target].shape
+        weight = min(b for b in form.weight_bits if b >= p.word.n_bits)
+        delay = form.delay_bits if p.delay.max() > 1 else 0
+        for n in p.synapses.fan_out(source, target, own, 1).toarray().reshape(-1):
+            if n:
+                need = int(n) * (weight + index + delay) + form.header_bits * math.ceil(n / 63)
+                bits += math.ceil(need / 64) * 64
+                axons += 1
+    return bits, axons
+
+
+@given(integer_networks(), tight_chips, st.sampled_from(sorted(hwsim.MAPPERS)))
+def test_every_neuron_has_one_core_within_its_limits(net, chip, mapper):
+    plan = compiled(net, chip, mapper=hwsim.MAPPERS[mapper])
+    if isinstance(plan, DoesNotFit):
+        assert "layer" in str(plan)
+        assert "\n" not in str(plan)
         return
-    placed = {p.name: [0] * p.size for p in net.populations}
-    cuts = {p.name: [] for p in net.populations}
+    placed = {p.name: np.zeros(p.size, dtype=int) for p in net.populations}
     for part in plan.parts:
-        for n in part.neurons:
-            placed[part.population][n] += 1
-        cuts[part.population].append((part.neurons[0], part.neurons[-1] + 1, part.use))
-    assert all(n == 1 for counts in placed.values() for n in counts)
-    assert len(set(plan.cores)) == len(plan.cores) <= chip.limits.cores
+        placed[part.population][part.neurons] += 1
+        assert (np.diff(part.neurons) > 0).all()
+    assert all((n == 1).all() for n in placed.values())
+    assert max(plan.cores) < chip.n_cores
+    listening = {name: routes.packets for name, routes in plan.routes.items()}
+    for core in plan.cores:
+        parts = [part for part in plan.parts if part.core == core]
+        assert not broken(sum((part.use for part in parts), start=Use()), chip.limits)
     for part in plan.parts:
         if part.core is None:
             assert net[part.population].neuron is None
             continue
-        population = plan.network[part.population]
-        reach = reach_of(plan.network, population, cuts)
-        use = use_of(plan.network, population, part.neurons[0], part.neurons[-1] + 1, reach)
-        assert not broken(use, chip.limits), (part, use)
-        assert use == part.use
+        assert (part.use.synapse_bits, part.use.axons_in) == measured(plan, part)
+        assert part.use.axons_out >= listening[part.population][part.neurons].sum()
 
 
-@pytest.mark.parametrize(
-    ("net", "limits", "message"),
-    [
-        (stack(9, 2), {"axons_in_per_core": 8}, r"'p1'.*axons_in 9 of 8 \(shrink the layer before"),
-        (
-            stack(2, 3, 9),
-            {"neurons_per_core": 1, "axons_out_per_core": 8},
-            r"'p1'.*axons_out 9 of 8 \(shrink the layer after",
-        ),
-        (
-            stack(9, 2),
-            {"synapse_bits_per_core": 64},
-            r"'p1'.*synapse_bits 576 of 64 \(lower the fan-in",
-        ),
-        (stack(2, 9), {"cores": 2, "neurons_per_core": 3}, "needs 3 cores, the chip has 2.*'p1'"),
-        (stack(2, 2, delay=64), {}, "p0 -> p1: delay 63 of 62"),
-        (stack(2, 2), {"weight_bits": 4}, "p0 -> p1: weights of 8 bits of 4"),
-        (
-            stack(2, 2, word=WeightWord(message_bits=8)),
-            {},
-            "p0 -> p1: graded spikes of 8 bits of 0",
-        ),
-        (
-            stack(2, 2, neuron=FixedNeuron.of(reset="subtract")),
-            {"resets": ("zero", "none")},
-            "p1: reset 'subtract'",
-        ),
-    ],
-)
-def test_what_does_not_fit_names_layer_limit_and_use(net, limits, message):
-    with pytest.raises(DoesNotFit, match=message) as caught:
-        hwsim.compile(net, chip_with(**limits))
-    assert "\n" not in str(caught.value)
+@given(integer_networks(), tight_chips)
+def test_what_fits_compiles_and_nothing_else(net, chip):
+    violations = hwsim.fits(net, chip)
+    assert bool(hwsim.usage(net, chip)) == (not violations)
+    plan = compiled(net, chip)
+    assert violations == (plan.violations if isinstance(plan, DoesNotFit) else ())
 
 
-def test_all_broken_words_are_named_at_once():
-    net = stack(2, 2, delay=64, word=WeightWord(message_bits=8))
-    with pytest.raises(DoesNotFit) as caught:
-        hwsim.compile(net, chip_with(weight_bits=4))
-    for what in ("weights of 8 bits", "graded spikes", "delay 63"):
-        assert what in str(caught.value)
+@given(st.data(), integer_networks(), st.integers(0, 2**32 - 1))
+def test_any_map_gives_the_same_spikes(data, net, seed):
+    samples = data.draw(inputs_of(net))
+    off = hwsim.simulate(net, samples)
+    chip = limited(3, 4096, 4096)
+    for mapper in hwsim.MAPPERS.values():
+        plan = hwsim.compile(net, chip, mapper=mapper, seed=seed)
+        on = hwsim.simulate(plan, samples)
+        for p in net.populations:
+            assert np.array_equal(on.spike_counts[p.name], off.spike_counts[p.name])
+        assert np.array_equal(on.output, off.output)
+
+
+@given(integer_networks(), st.integers(0, 2**32 - 1))
+def test_a_seed_gives_one_plan(net, seed):
+    chip = limited(3, 4096, 4096)
+    for mapper in hwsim.MAPPERS.values():
+        one, two = (hwsim.compile(net, chip, mapper=mapper, seed=seed) for _ in range(2))
+        assert [p.core for p in one.parts] == [p.core for p in two.parts]
 
 
 def test_a_real_network_is_sent_to_quantisation():
@@ -123,9 +139,8 @@ def test_a_real_network_is_sent_to_quantisation():
 
 def test_limits_of_neurons_hold_for_cores_larger_than_loihis():
     net = stack(1, 3000, 1)
-    limits = chip_with(neurons_per_core=4096, axons_in_per_core=4096).limits
-    runs = partition(net, limits)
-    assert [(a, b) for a, b, _ in runs["p1"]] == [(0, 3000)]
+    plan = hwsim.compile(net, chip_with(neurons_per_core=4096, axons_in_per_core=4096))
+    assert [plan.parts[i].neurons.size for i in plan.parts_of("p1")] == [3000]
 
 
 @given(st.lists(st.integers(1, 3), min_size=2, max_size=6))
