@@ -308,7 +308,7 @@ def test_a_network_that_does_not_fit(neuro, home, tmp_path):
     assert code == 0, err
     run = home / json.loads(out)["run"]
     answer = neuro("deploy", run)
-    assert_one_line(answer, "layer 'readout' does not fit", "axons_in 8192 of 4096")
+    assert_one_line(answer, "layer 'readout'", "axons_in_per_core 8192 of 4096")
     assert not list(run.glob("deploy-*"))
 
 
