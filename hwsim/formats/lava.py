@@ -18,15 +18,17 @@ from hwsim.arrays import AnyArray, IntArray
 from hwsim.mapping.plan import Plan
 from hwsim.mapping.retime import retime
 from hwsim.network import Network, Population, Projection
-from hwsim.neuron import FixedNeuron
+from hwsim.neuron import AnyNeuron, FixedNeuron, GradedVec, SigmaDelta
 from hwsim.simulation import Run, check_samples
-from hwsim.synapses import Conv2d, size_of
+from hwsim.synapses import Conv2d, Sparse, size_of
 
 INPUT = -1
 MAX_DELAY = 63  # Lava counts from the next step on
 NEVER_FIRES = 1 << 17  # shifted by 6 this is beyond the largest potential; the largest v_th is not
 UNROLL_LIMIT = 4_000_000  # synapses of a convolution that Lava can only hold as a matrix
-NEURON_FIELDS = ("du", "dv", "v_th", "bias_mant", "bias_exp")
+INT32_MAX = 2**31 - 1
+LIF_FIELDS = ("du", "dv", "v_th", "bias_mant", "bias_exp")
+SDN_FIELDS = ("v_th", "cum_error", "spike_exp", "state_exp")
 SCRIPT, FILES = "run_lava.py", ("network.npz", "inputs.npz", "expected.npz")
 PYTHON_ENV = "NEURO_PYTHON310"
 HOW_TO_GET = (
@@ -127,7 +129,8 @@ def _expected(net: Network, run: Run) -> dict[str, AnyArray]:
             continue
         if name not in run.spikes:
             raise ValueError(f'{name!r} was not recorded: simulate with `record=("spikes",)`')
-        expected[f"spikes/{name}"] = run.aligned(name) != 0
+        sent = run.aligned(name)
+        expected[f"spikes/{name}"] = sent if _has_payload(population.neuron) else sent != 0
         if _is_readout(population) and name == net.output:
             expected[f"v/{name}"] = run.output
         elif _is_readout(population) and name in run.v:
@@ -157,45 +160,83 @@ def _parts(
             numbers[population.name] = len(populations)
             populations.append(_population(population, shift[population.name], window, at, arrays))
     for i, p in enumerate(net.projections):
-        record, weight, delays = _synapses(net, p)
+        record, held = _synapses(net, p)
         record |= {"source": numbers[p.source], "target": numbers[p.target]}
         projections.append(record)
-        arrays[f"projection{i}/weight"] = weight
-        if delays is not None:
-            arrays[f"projection{i}/delays"] = delays
+        arrays |= {f"projection{i}/{name}": values for name, values in held.items()}
     return arrays, populations, projections
 
 
 def _population(
     population: Population, start: int, window: int, at: str, arrays: dict[str, AnyArray]
 ) -> Record:
-    neuron = population.neuron
-    assert isinstance(neuron, FixedNeuron)
-    if neuron.reset != "zero" and neuron.emits != "nothing":  # a read-out never fires
-        raise ValueError(
-            f"population {population.name!r} resets by {neuron.reset!r}, Lava's LIF only to zero"
-        )
+    assert population.neuron is not None
+    try:
+        kind, values = _neuron(population.neuron)
+    except ValueError as error:
+        raise ValueError(f"population {population.name!r} {error}") from None
     record: Record = {
         "name": population.name,
         "shape": list(population.shape),
+        "kind": kind,
         "start": start,
         "reset_interval": window,
         "reset_offset": (start + 1) % window,  # Lava counts steps from 1
     }
-    for name in NEURON_FIELDS:
-        value: IntArray = getattr(neuron, name)
-        if name == "v_th" and neuron.emits == "nothing":
-            value = np.array(NEVER_FIRES)
-        if value.size == 1:
-            record[name] = int(value.reshape(-1)[0])
+    for name, value in values.items():
+        if not isinstance(value, np.ndarray):
+            record[name] = value
+        elif value.size == 1 or (value == value.flat[0]).all():
+            record[name] = int(value.flat[0])
+        elif name.startswith("v_th") and kind != "lif":
+            raise ValueError(
+                f"population {population.name!r} has a threshold for each neuron, Lava's {kind} "
+                "neurons have one for all: export it with one"
+            )
         else:
             record[name] = None
             arrays[f"{at}/{name}"] = np.broadcast_to(value, population.shape).reshape(-1)
     return record
 
 
-def _synapses(net: Network, p: Projection) -> tuple[Record, IntArray, IntArray | None]:
-    """JSON record, weights and delays (from the next step on) of one projection."""
+def _neuron(neuron: AnyNeuron) -> tuple[str, dict[str, object]]:
+    """Lava's kind of neuron and its parameters; see `KINDS` in run_lava.py.
+
+    Raises:
+        ValueError: saying what Lava's neurons have not, without the population's name.
+    """
+    if isinstance(neuron, GradedVec):
+        return "graded_relu" if neuron.activation == "relu" else "graded", {"v_th": neuron.v_th}
+    if isinstance(neuron, SigmaDelta):
+        values = {name: getattr(neuron, name) for name in SDN_FIELDS}
+        if neuron.emits == "nothing":  # 2^31 - 1, nearly: no activation changes by as much
+            values["v_th"] = np.array(INT32_MAX >> neuron.exp)
+        if not neuron.integrates:
+            return "delta", values
+        return "sigma_delta", values | {"bias": neuron.bias, "activation": neuron.activation}
+    assert isinstance(neuron, FixedNeuron)
+    values = {name: getattr(neuron, name) for name in LIF_FIELDS}
+    if neuron.emits == "nothing":  # it never fires, so nothing resets or rests
+        return "lif", values | {"v_th": np.array(NEVER_FIRES)}
+    if neuron.reset != "zero":
+        raise ValueError(f"resets by {neuron.reset!r}, Lava's LIF only to zero")
+    if neuron.refractory:
+        raise ValueError(
+            f"has a refractory time of {neuron.refractory} steps, Lava's LIF has none in fixed "
+            "point: export it without"
+        )
+    if neuron.emits == "graded":
+        raise ValueError(
+            "emits the potential it fired with, Lava's LIF only spikes: send spikes, or use "
+            "`GradedVec` or `SigmaDelta`"
+        )
+    if neuron.emits == "ternary":
+        return "ternary", values | {"v_th_low": neuron.v_th_low}
+    return "lif", values
+
+
+def _synapses(net: Network, p: Projection) -> tuple[Record, dict[str, AnyArray]]:
+    """JSON record and arrays (delays from the next step on) of one projection."""
     assert p.word is not None
     delay = p.delay - 1
     if delay.max() > MAX_DELAY:
@@ -212,15 +253,33 @@ def _synapses(net: Network, p: Projection) -> tuple[Record, IntArray, IntArray |
         "dilation": [1, 1],
         "groups": 1,
     }
-    if isinstance(p.synapses, Conv2d):
-        if delay.max() == 0 and p.word.exp >= 0:
-            return record | _geometry(p.synapses), p.synapses.weight << p.word.exp, None
-        weight = _unrolled(net, p, p.synapses)
+    delayed = bool(delay.max() > 0)
+    if isinstance(p.synapses, Conv2d) and not delayed and p.word.exp >= 0:
+        weight = p.synapses.weight << p.word.exp
+        return record | _geometry(p.synapses), {"weight": weight}
+    if isinstance(p.synapses, Sparse):
+        held = _listed(p, p.synapses)
+        kind = "delay_sparse" if delayed else "sparse"
     else:
-        weight = p.synapses.weight
-    if delay.max() == 0:
-        return record | {"kind": "dense"}, weight, None
-    return record | {"kind": "delay_dense"}, weight, np.broadcast_to(delay, weight.shape)
+        unrolled = _unrolled(net, p, p.synapses) if isinstance(p.synapses, Conv2d) else None
+        held = {"weight": p.synapses.weight if unrolled is None else unrolled}
+        kind = "delay_dense" if delayed else "dense"
+    if delayed:
+        held["delays"] = np.broadcast_to(delay, held["weight"].shape)
+    return record | {"kind": kind}, held
+
+
+def _listed(p: Projection, synapses: Sparse) -> dict[str, AnyArray]:
+    """Weights of listed synapses and the neurons that they join."""
+    held = {"weight": synapses.weight, "from": synapses.source, "to": synapses.target}
+    pairs = held["from"] * synapses.n_targets + held["to"]
+    n_double = pairs.size - np.unique(pairs).size
+    if n_double:
+        raise ValueError(
+            f"projection {p.source} -> {p.target}: {n_double} synapses join neurons that another "
+            "one joins, Lava's matrix holds one: add their weights up"
+        )
+    return held
 
 
 def _geometry(conv: Conv2d) -> Record:
@@ -260,7 +319,12 @@ def _unrolled(net: Network, p: Projection, conv: Conv2d) -> IntArray:
 
 
 def _is_readout(population: Population) -> bool:
-    return isinstance(population.neuron, FixedNeuron) and population.neuron.emits == "nothing"
+    return population.neuron is not None and population.neuron.emits == "nothing"
+
+
+def _has_payload(neuron: AnyNeuron | None) -> bool:
+    """Whether Lava's messages are compared as numbers, not only as sent or not."""
+    return neuron is not None and neuron.emits in ("ternary", "graded")
 
 
 # --- running Lava --------------------------------------------------------------------------------

@@ -46,7 +46,7 @@ from pathlib import Path
 import numpy as np
 from lava.magma.core.decorator import implements, requires, tag
 from lava.magma.core.model.py.model import PyLoihiProcessModel
-from lava.magma.core.model.py.ports import PyInPort
+from lava.magma.core.model.py.ports import PyInPort, PyRefPort
 from lava.magma.core.model.py.type import LavaPyType
 from lava.magma.core.process.ports.ports import InPort
 from lava.magma.core.process.process import AbstractProcess
@@ -57,7 +57,7 @@ from lava.magma.core.sync.protocols.loihi_protocol import LoihiProtocol
 from lava.proc.conv.process import Conv
 from lava.proc.dense.process import DelayDense, Dense
 from lava.proc.graded.process import GradedReluVec, GradedVec
-from lava.proc.io.reset import Reset
+from lava.proc.io.reset import AbstractPyReset, Reset
 from lava.proc.io.sink import Read
 from lava.proc.io.source import RingBuffer
 from lava.proc.lif.process import LIF, LIFRefractory, LIFReset, TernaryLIF
@@ -165,6 +165,19 @@ def neurons(population, arrays, prefix):
     return process(**values)
 
 
+class Clear(Reset):
+    """Lava's `Reset` for states: it leaves an array of 32 bits one of 32 bits."""
+
+
+@implements(proc=Clear, protocol=LoihiProtocol)
+@requires(CPU)
+@tag("fixed_pt")
+class PyClear(AbstractPyReset):
+    """The same on a CPU. The state takes the type of this port, and wraps as that does."""
+
+    state: PyRefPort = LavaPyType(PyRefPort.VEC_DENSE, np.int32)
+
+
 def clear_states(population, process):
     """Clear the state of neurons for which Lava has no process that does it by itself.
 
@@ -176,7 +189,7 @@ def clear_states(population, process):
         return
     for name in KINDS[kind_of(population)][2]:
         offset = (population["reset_offset"] - 2) % interval
-        Reset(interval=interval, offset=offset).connect_var(getattr(process, name))
+        Clear(interval=interval, offset=offset).connect_var(getattr(process, name))
 
 
 def synapses(projection, arrays, prefix, source_shape, target_shape):

@@ -12,8 +12,8 @@ import hwsim
 from hwsim.formats import lava
 from hwsim.formats.lava import LavaVerdict, export_lava, find_python310, verify_lava
 from hwsim.network import Network, Population, Projection, WeightWord
-from hwsim.neuron import FixedNeuron, Neuron
-from hwsim.synapses import Conv2d, Dense
+from hwsim.neuron import FixedNeuron, GradedVec, Neuron, SigmaDelta
+from hwsim.synapses import Conv2d, Dense, Sparse
 
 READOUT = FixedNeuron.of(du=4095, dv=30, v_th=131071, reset="none", emits="nothing")
 
@@ -153,6 +153,61 @@ def test_what_lava_has_not_is_refused(tmp_path):
     with pytest.raises(ValueError, match="is real, Lava's fixed point is integer: quantise it"):
         export_lava(real, np.ones((1, 4, 3)), run, tmp_path / "new")
     assert not (tmp_path / "new").exists()
+
+
+def one_layer(neuron, synapses=None):
+    synapses = synapses or Dense.of([[2, 4], [6, -2]])
+    populations = Population("input", (2,)), Population("layer", (2,), neuron)
+    return Network(populations, (Projection.of("input", "layer", synapses, word=WeightWord()),))
+
+
+@pytest.mark.parametrize(
+    ("net", "message"),
+    [
+        (
+            one_layer(FixedNeuron.of(refractory=3)),
+            "population 'layer' has a refractory time of 3 steps, Lava's LIF has none in fixed",
+        ),
+        (one_layer(FixedNeuron.of(emits="graded")), "'layer' emits the potential it fired with"),
+        (
+            one_layer(FixedNeuron.of(emits="ternary", v_th_low=[-1, -2])),
+            "'layer' has a threshold for each neuron, Lava's ternary neurons have one for all",
+        ),
+        (
+            one_layer(SigmaDelta.of(v_th=[1, 2])),
+            "'layer' has a threshold for each neuron, Lava's sigma_delta neurons have one",
+        ),
+        (
+            one_layer(GradedVec.of(v_th=[1, 2], activation="relu")),
+            "'layer' has a threshold for each neuron, Lava's graded_relu neurons have one",
+        ),
+        (
+            one_layer(
+                FixedNeuron.of(),
+                Sparse.of([2, 4, 6], indptr=[0, 2, 3], target=[1, 1, 0], n_targets=2),
+            ),
+            "input -> layer: 1 synapses join neurons that another one joins",
+        ),
+    ],
+)
+def test_each_kind_that_lava_has_not_is_refused_with_its_layer(net, message, tmp_path):
+    samples = np.zeros((1, 4, 2), dtype=int)
+    run = hwsim.simulate(net, samples, record=("spikes",))
+    with pytest.raises(ValueError, match=message) as caught:
+        export_lava(net, samples, run, tmp_path / "new")
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_threshold_that_is_the_same_for_all_is_one(tmp_path):
+    net = one_layer(SigmaDelta.of(v_th=[3, 3], bias=[1, 2]))
+    samples = np.zeros((1, 4, 2), dtype=int)
+    run = hwsim.simulate(net, samples, record=("spikes",))
+    export_lava(net, samples, run, tmp_path)
+    with np.load(tmp_path / "network.npz") as file:
+        (population,) = json.loads(str(file["description"]))["populations"]
+        assert file["population0/bias"].tolist() == [1, 2]
+    assert (population["v_th"], population["bias"]) == (3, None)
 
 
 def test_a_run_of_other_samples_is_refused(tmp_path):
