@@ -1,6 +1,7 @@
 # make demo    set up .venv and take the whole road on data that comes with the program
 # make test    set up .venv and pass the tests
 # make bench   set up .venv and the peers, and measure all on the same work (needs a C++ compiler)
+# make bench-large    time against work, up to 1,000,000 neurons (needs 24 GiB of memory)
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -8,7 +9,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 # a CPU build of torch unless another is asked for
 CONSTRAINTS := -c constraints.txt
 
-.PHONY: demo test test-hwsim lint format bench lock clean
+.PHONY: demo test test-hwsim lint format bench bench-large lock clean
 
 $(BIN)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -43,6 +44,9 @@ format: $(BIN)/.installed-dev
 
 bench: $(BIN)/.installed-bench
 	$(BIN)/python -m benchmarks
+
+bench-large: $(BIN)/.installed
+	$(BIN)/python -m benchmarks.scaling
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info

@@ -144,6 +144,7 @@ GOALS = (
     Goal("dense", "SANA-FE simple timing, one by one", BATCH, 100),
     Goal("dense", "Brian2 C++, loop", BATCH, 3),
     Goal("dense", "torch loop, a batch", BATCH, 1),
+    Goal("dense", "torch, a layer's steps at once, a batch", BATCH, 1),
     Goal("conv", "Lava fixed_pt, one by one", ALONE, 250),
     Goal("conv", "torch loop, one by one", ALONE, 5),
     Goal("speech", "Lava fixed_pt, one by one", BATCH, 100),

@@ -8,9 +8,10 @@ Result = dict[str, Any]
 
 
 def tables(results: Result) -> str:
-    """Markdown: a table of times per workload, then rates and goals."""
+    """Markdown: a table of times per workload, rates, goals, and what is unfair."""
     parts = [_workload(result) for result in results["workloads"].values()]
-    return "\n".join([_machine(results["machine"]), *parts, _rates(results), _goals(results)])
+    rest = [_rates(results), _goals(results), _unfair(results)]
+    return "\n".join([_machine(results["machine"]), *parts, *rest])
 
 
 def _machine(machine: Result) -> str:
@@ -54,8 +55,8 @@ def _spikes(result: Result, row: str) -> str:
 
 def _rates(results: Result) -> str:
     lines = [
-        "| workload | synaptic operations a second | this machine's limit | of it | counting costs "
-        "| two threads |",
+        "| workload | synaptic operations a second | this machine's limit | of it "
+        "| counting costs (asked: at most 15 %) | two threads (asked: 1.6) |",
         "|-|-:|-:|-:|-:|-:|",
     ]
     for name, r in results["workloads"].items():
@@ -79,6 +80,17 @@ def _goals(results: Result) -> str:
             f"| {found}{'' if met else ' (missed)'} |"
         )
     return "\n".join(lines) + "\n"
+
+
+def _unfair(results: Result) -> str:
+    """Each peer once: version, set-up of its first workload, and what to keep in mind."""
+    lines: dict[str, str] = {}
+    for result in results["workloads"].values():
+        for name, facts in result["peers"].items():
+            set_up = f", set-up {_time(facts['set_up_s'])}" if "set_up_s" in facts else ""
+            lines.setdefault(name, f"- {facts['version']}{set_up}. {facts['unfair']}")
+    named = [line.replace("- ", f"- {name} ", 1) for name, line in lines.items()]
+    return "\n".join(named) + "\n"
 
 
 def _time(seconds: float) -> str:

@@ -110,20 +110,22 @@ def speech() -> Workload:
     return Workload("speech", "speech 700-256rec-20, 1,000 steps", net, draw, 2, 64)
 
 
-def recurrent(n_neurons: int = 10_000, fan_out: int = 1_000, n_steps: int = 1_000) -> Workload:
+def recurrent(
+    n_neurons: int = 10_000,
+    fan_out: int = 1_000,
+    n_steps: int = 1_000,
+    reach: int | None = None,
+) -> Workload:
     """Neurons of 20 ms, 80 % excitatory, that a bias drives; delays 1 to 16, held 2 steps.
 
-    The input is silent. Weights are whole numbers, so their sums are exact in any order.
+    The input is silent. Weights are whole numbers, so their sums are exact in any order. Targets
+    are any neurons, or those at most `reach` away on a ring, with both kinds mixed along it.
     """
     rng = np.random.default_rng(3)
-    n_excitatory = n_neurons * 4 // 5
-    target = np.sort(rng.integers(0, n_neurons, (n_neurons, fan_out), dtype=np.int32), axis=1)
-    weight = np.concatenate(
-        [
-            rng.integers(1, 4, (n_excitatory, fan_out), dtype=np.int8),
-            rng.integers(-13, -6, (n_neurons - n_excitatory, fan_out), dtype=np.int8),
-        ]
-    )
+    target = _targets(rng, n_neurons, fan_out, reach)
+    weight = rng.integers(1, 4, (n_neurons, fan_out), dtype=np.int8)
+    inhibitory = slice(4, None, 5)
+    weight[inhibitory] = rng.integers(-13, -6, weight[inhibitory].shape, dtype=np.int8)
     delay = rng.integers(1, 17, target.shape, dtype=np.int8)
     keep = float(np.exp(-1 / 20))
     scale = 1000 / fan_out
@@ -131,7 +133,7 @@ def recurrent(n_neurons: int = 10_000, fan_out: int = 1_000, n_steps: int = 1_00
         decay_u=0.0,
         decay_v=keep,
         v_th=200.0 / scale,
-        bias=(1 - keep) * rng.uniform(200.0, 500.0, n_neurons) / scale,
+        bias=(1 - keep) * rng.uniform(200.0, 406.0, n_neurons) / scale,
         v_init=rng.uniform(0.0, 200.0, n_neurons) / scale,
         fires="reached",
         refractory=2,
@@ -152,6 +154,19 @@ def recurrent(n_neurons: int = 10_000, fan_out: int = 1_000, n_steps: int = 1_00
         1,
         0,
     )
+
+
+def _targets(rng: np.random.Generator, n_neurons: int, fan_out: int, reach: int | None) -> AnyArray:
+    """Targets of each neuron, ascending, (neurons, fan_out)."""
+    shape = (n_neurons, fan_out)
+    if reach is None or 2 * reach >= n_neurons:
+        target = rng.integers(0, n_neurons, shape, dtype=np.int32)
+    else:
+        target = rng.integers(-reach, reach + 1, shape, dtype=np.int32)
+        target += np.arange(n_neurons, dtype=np.int32)[:, None]
+        target %= n_neurons
+    target.sort(axis=1)
+    return target
 
 
 def _bernoulli(rate: AnyArray, n_steps: int) -> Callable[[int], AnyArray]:

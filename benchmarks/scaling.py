@@ -1,0 +1,118 @@
+"""Cost against work: recurrent networks of 100 to 1,000,000 neurons, 100 synapses each.
+
+`python -m benchmarks.scaling [--neurons 100 ... 1000000]` writes scaling.json and scaling.svg. The
+largest has 100,000,000 synapses, each with a weight, a target and a delay of its own.
+"""
+
+import argparse
+import json
+import os
+import resource
+import sys
+from pathlib import Path
+from typing import Any
+
+if __name__ == "__main__":
+    for name in ("NUMBA", "OMP", "MKL", "OPENBLAS"):
+        os.environ[f"{name}_NUM_THREADS"] = "1"  # before numpy and numba are imported
+
+import numpy as np
+
+import hwsim
+from benchmarks.machine import machine
+from benchmarks.timing import in_turn, timed
+from benchmarks.workloads import recurrent
+from hwsim.atomic import atomic_path, write_text
+
+FAN_OUT, N_STEPS, REACH = 100, 200, 5_000
+SIZES = (100, 316, 1_000, 3_162, 10_000, 31_623, 100_000, 316_228, 1_000_000)
+Point = dict[str, float]
+
+
+def measure(n_neurons: int, n_rounds: int) -> Point:
+    """Synaptic operations, spikes and seconds of one run of one network."""
+    workload = recurrent(n_neurons, FAN_OUT, N_STEPS, REACH)
+    samples = workload.draw(1)
+    runs: list[hwsim.Run] = []
+
+    def once() -> dict[str, float]:
+        runs.clear()
+        seconds = timed(lambda: runs.append(hwsim.simulate(workload.network, samples)), 1)
+        return {"run": seconds}
+
+    times = in_turn([once], n_rounds)
+    return {
+        "neurons": n_neurons,
+        "synapses": n_neurons * FAN_OUT,
+        "sops": int(runs[0].sops.sum()),
+        "spikes": int(runs[0].spike_counts["neurons"].sum()),
+        "seconds": times["run"].median_s,
+        "peak_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+    }
+
+
+def slope(points: list[Point]) -> float:
+    """Of log time against log synaptic operations: 1 where cost grows as work."""
+    x, y = (np.log10([p[name] for p in points]) for name in ("sops", "seconds"))
+    return float(np.polyfit(x, y, 1)[0])
+
+
+def draw(points: list[Point], path: Path) -> None:
+    """The figure."""
+    import matplotlib as mpl
+
+    mpl.use("svg")
+    mpl.rcParams["svg.hashsalt"] = "scaling"  # the same points give the same file
+    import matplotlib.pyplot as plt
+
+    x, y = (np.array([p[name] for p in points]) for name in ("sops", "seconds"))
+    power = slope(points)
+    figure, axes = plt.subplots(figsize=(5.4, 4.0))
+    fitted = np.exp(np.mean(np.log(y)) + power * (np.log(x) - np.mean(np.log(x))))
+    axes.loglog(x, fitted, color="0.6", linewidth=1, label=f"slope {power:.2f}")
+    axes.loglog(x, y, "o", color="#0b5fa5", label="one thread, median")
+    axes.set_xlabel("synaptic operations of a run")
+    axes.set_ylabel("seconds")
+    axes.legend(frameon=False)
+    axes.grid(color="0.92")
+    axes.spines[["top", "right"]].set_visible(False)
+    with atomic_path(path) as temporary:
+        figure.savefig(temporary, format="svg", bbox_inches="tight", metadata={"Date": None})
+    plt.close(figure)
+
+
+def main() -> None:
+    """Measure from small to large, fit, draw, print."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.scaling", description=__doc__)
+    parser.add_argument("--neurons", type=int, nargs="+", default=list(SIZES))
+    parser.add_argument("--rounds", type=int, default=5, help="counted runs of each (median)")
+    parser.add_argument("--folder", type=Path, default=Path("benchmarks"))
+    options = parser.parse_args()
+    points = []
+    for n_neurons in sorted(options.neurons):
+        points.append(measure(n_neurons, options.rounds))
+        sys.stderr.write(line(points[-1]) + "\n")
+    results: dict[str, Any] = {"machine": machine(), "points": points}
+    if len(points) > 1:
+        results["slope"] = slope(points)
+        draw(points, options.folder / "scaling.svg")
+    write_text(options.folder / "scaling.json", json.dumps(results, indent=1) + "\n")
+    for point in points:
+        sys.stdout.write(line(point) + "\n")
+    if "slope" in results:
+        decades = np.log10(points[-1]["sops"] / points[0]["sops"])
+        sys.stdout.write(f"slope {results['slope']:.3f} over {decades:.1f} decades\n")
+
+
+def line(point: Point) -> str:
+    """One point, to be read."""
+    return (
+        f"{point['neurons']:>9,} neurons {point['synapses']:>11,} synapses "
+        f"{point['sops']:>13,} operations {point['seconds']:>9.4f} s "
+        f"{point['sops'] / point['seconds'] / 1e6:>7.1f} M a second, "
+        f"peak {point['peak_bytes'] / 2**30:.2f} GiB"
+    )
+
+
+if __name__ == "__main__":
+    main()
