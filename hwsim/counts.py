@@ -14,7 +14,8 @@ class Critical:
 
     A step lasts as long as its slowest core computes or its packets travel, whichever is longer:
     of each step either the events of the slowest core are counted here, or the hops of the
-    longest route and the packets that waited for the busiest link.
+    slowest route, or, where that takes longer, the packets on the busiest link: the hops of the
+    first of them on the shortest way, and one wait for every other.
     """
 
     sops_dense: int = 0
@@ -30,6 +31,7 @@ class Critical:
     hops_chip: int = 0
     waits_ew: int = 0
     waits_ns: int = 0
+    waits_chip: int = 0
 
     @property
     def sops(self) -> int:

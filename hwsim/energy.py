@@ -234,7 +234,7 @@ def _sop_lines(prices: Energies | Times) -> list[tuple[str, str, str]]:
 
 def _time_terms(counts: Counts, chip: ChipSpec) -> tuple[Term, ...]:
     c, t, n = counts.critical, chip.time, counts.n_samples
-    core, route = "on the slowest core", "longest route"
+    core, route = "on the slowest core", "slowest route"
 
     def each(component: str, what: str, amount: float, price: str) -> Term | None:
         constant = getattr(t, price)
@@ -257,6 +257,7 @@ def _time_terms(counts: Counts, chip: ChipSpec) -> tuple[Term, ...]:
         each("network", f"hops from chip to chip, {route}", c.hops_chip, "hop_chip"),
         each("network", "waits for the busiest link, east-west", c.waits_ew, "hop_ew"),
         each("network", "waits for the busiest link, north-south", c.waits_ns, "hop_ns"),
+        each("network", "waits for the busiest link, chip to chip", c.waits_chip, "hop_chip"),
         *_barriers(counts, t),
         each("sync", "barriers over chips", counts.n_steps * (counts.n_chips > 1), "barrier_chips"),
     )

@@ -48,6 +48,7 @@ the last of the n packets on any link j has passed it and gone on,
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.sparse import coo_array, csr_array
@@ -55,7 +56,9 @@ from scipy.sparse import coo_array, csr_array
 from hwsim.arrays import FloatArray, IntArray, frozen
 from hwsim.chips.spec import ChipSpec, Constant
 from hwsim.counts import Counts
-from hwsim.mapping.plan import Plan
+
+if TYPE_CHECKING:
+    from hwsim.mapping.plan import Plan
 
 EAST, WEST, SOUTH, NORTH, INJECT, EJECT = range(6)  # rows are counted southwards
 KINDS = 6
@@ -110,7 +113,7 @@ class Grid:
         hold[[INJECT, EJECT]] = _seconds(chip, "packet") / 2
         if n_chips > 1:
             kinds = hold.reshape(KINDS, -1)
-            kinds += _between_chips(chip, columns, rows) * _seconds(chip, "hop_chip")
+            kinds += between_chips(chip, columns, rows) * _seconds(chip, "hop_chip")
         return cls(hold)
 
 
@@ -250,7 +253,7 @@ def extent(chip: ChipSpec, n_chips: int) -> tuple[int, int]:
     return across * chip.mesh.columns, down * chip.mesh.rows
 
 
-def _between_chips(chip: ChipSpec, columns: int, rows: int) -> IntArray:
+def between_chips(chip: ChipSpec, columns: int, rows: int) -> IntArray:
     """1 for links from one chip to another, (6, rows * columns)."""
     y, x = np.divmod(np.arange(rows * columns), columns)
     ends = np.stack([x, y], axis=-1) + STEP[:, None]
@@ -269,7 +272,7 @@ def _seconds(chip: ChipSpec, name: str) -> float:
     return constant.value
 
 
-def traffic(plan: Plan, spikes: Counts | Mapping[str, FloatArray]) -> coo_array:
+def traffic(plan: "Plan", spikes: Counts | Mapping[str, FloatArray]) -> coo_array:
     """Packets per sample from tile to tile of the plan's chips, (tiles, tiles).
 
     Args:
@@ -277,8 +280,8 @@ def traffic(plan: Plan, spikes: Counts | Mapping[str, FloatArray]) -> coo_array:
             populations that are not named are 0. Or counts: then the spikes of a part are spread
             evenly over its neurons, which is exact only where these have the same listeners.
     """
-    columns, rows = extent(plan.chip, _last_chip(plan))
-    tile = _tiles(plan, columns)
+    columns, rows = plan_extent(plan)
+    tile = plan_tiles(plan)
     named = _spread(plan, spikes) if isinstance(spikes, Counts) else spikes
     source, target, packets = [np.zeros(0, int)], [np.zeros(0, int)], [np.zeros(0)]
     for name, per_neuron in named.items():
@@ -292,7 +295,7 @@ def traffic(plan: Plan, spikes: Counts | Mapping[str, FloatArray]) -> coo_array:
     return coo_array((np.concatenate(packets), ends), shape=(n_tiles, n_tiles)).tocsr().tocoo()
 
 
-def _spread(plan: Plan, counts: Counts) -> dict[str, FloatArray]:
+def _spread(plan: "Plan", counts: Counts) -> dict[str, FloatArray]:
     """Mean spikes per sample of every neuron, if those of a part fire alike."""
     out = {p.name: np.zeros(p.size) for p in plan.network.populations}
     for part, n_spikes in zip(plan.parts, counts.spikes, strict=True):
@@ -300,9 +303,9 @@ def _spread(plan: Plan, counts: Counts) -> dict[str, FloatArray]:
     return out
 
 
-def link_traffic(plan: Plan, spikes: Counts | Mapping[str, FloatArray]) -> LinkTraffic:
+def link_traffic(plan: "Plan", spikes: Counts | Mapping[str, FloatArray]) -> LinkTraffic:
     """Packets per sample on the links between routers; `spikes` as for `traffic`."""
-    columns, rows = extent(plan.chip, _last_chip(plan))
+    columns, rows = plan_extent(plan)
     flows = traffic(plan, spikes)
     indptr, links = routes(columns, rows, flows.row, flows.col, ports=False)
     each = np.repeat(flows.data, np.diff(indptr))
@@ -312,12 +315,13 @@ def link_traffic(plan: Plan, spikes: Counts | Mapping[str, FloatArray]) -> LinkT
     return LinkTraffic(from_xy, from_xy + STEP[used // (columns * rows)], carried[used])
 
 
-def _last_chip(plan: Plan) -> int:
-    """Chips up to the last one in use."""
-    return 1 + max((plan.chip.chip_of(core) for core in plan.cores), default=0)
+def plan_extent(plan: "Plan") -> tuple[int, int]:
+    """Columns and rows of tiles, over the chips up to the last in use."""
+    return extent(plan.chip, 1 + max((plan.chip.chip_of(core) for core in plan.cores), default=0))
 
 
-def _tiles(plan: Plan, columns: int) -> IntArray:
+def plan_tiles(plan: "Plan") -> IntArray:
     """The tile of every part, (parts,); inputs enter at tile 0."""
+    columns, _ = plan_extent(plan)
     at = [(0, 0) if p.core is None else plan.chip.tile_xy(p.core) for p in plan.parts]
     return np.array([y * columns + x for x, y in at], dtype=np.int64)

@@ -8,8 +8,9 @@ from hwsim.arrays import AnyArray, IntArray
 from hwsim.chips.nominal import nominal
 from hwsim.counts import Counts, Critical
 from hwsim.kernels import counting
-from hwsim.mapping.plan import Plan, Routes
+from hwsim.mapping.plan import Plan
 from hwsim.synapses import Conv2d, Dense, Sparse
+from hwsim.travel import at_most, travel
 
 KINDS = {Dense: "sops_dense", Sparse: "sops_sparse", Conv2d: "sops_conv"}
 # events of a core, and the price of each in time
@@ -23,7 +24,6 @@ WORK = {
     "packets": "packet",
     "packets_in": "packet_in",
 }
-ROUTE = 1 << 16  # a route as one ordered number: hops in all, then hops east-west, then chips
 
 
 def tally(plan: Plan, spikes: dict[str, AnyArray], n_active: dict[str, IntArray]) -> Counts:
@@ -41,7 +41,6 @@ def tally(plan: Plan, spikes: dict[str, AnyArray], n_active: dict[str, IntArray]
     shape = (*lead, len(plan.parts))
     work = {name: np.zeros(shape, dtype=np.int64) for name in WORK}
     hops = np.zeros((3, len(plan.parts)), dtype=np.int64)
-    longest = np.zeros(lead, dtype=np.int64)
     for p in plan.network.projections:
         fan = plan.fan_out(p)
         columns = np.array(plan.parts_of(p.target))[fan.indices]
@@ -53,7 +52,7 @@ def tally(plan: Plan, spikes: dict[str, AnyArray], n_active: dict[str, IntArray]
         counting.count_listed(
             spikes[name], 1, heard.indptr, heard.indices, heard.data, work["packets_in"]
         )
-        _count_sent(plan, name, spikes[name], work, hops, longest)
+        _count_sent(plan, name, spikes[name], work, hops)
         for j, i in enumerate(plan.parts_of(name)):
             part = plan.parts[i]
             if part.core is not None:
@@ -73,7 +72,7 @@ def tally(plan: Plan, spikes: dict[str, AnyArray], n_active: dict[str, IntArray]
         n_tiles=plan.n_tiles,
         n_chips=plan.n_chips,
         n_readouts=lead[0] * plan.network[plan.network.output].size,
-        critical=_critical(plan, longest, work),
+        critical=_critical(plan, spikes, work),
     )
 
 
@@ -83,28 +82,21 @@ def _count_sent(
     spikes: AnyArray,
     work: dict[str, IntArray],
     hops: IntArray,
-    longest: IntArray,
 ) -> None:
-    """Add what a population sends, and lengthen `longest`."""
+    """Add what a population sends."""
     routes = plan.routes[name]
     own = np.array(plan.parts_of(name))[plan.part_of(name)]
-    counting.count_events(
-        spikes, own, routes.packets, _code(routes), work["spikes"], work["packets"], longest
-    )
+    counting.count_events(spikes, own, routes.packets, work["spikes"], work["packets"])
     n_sent = np.count_nonzero(spikes, axis=(0, 1))
     for i, each in enumerate((routes.hops_ew, routes.hops_ns, routes.hops_chip)):
         np.add.at(hops[i], own, n_sent * each)
 
 
-def _code(routes: Routes) -> IntArray:
-    far = routes.far_ew + routes.far_ns
-    return (far * ROUTE + routes.far_ew) * ROUTE + routes.far_chip
+def _critical(plan: Plan, spikes: dict[str, AnyArray], work: dict[str, IntArray]) -> Critical:
+    """Of every step the events of its slowest core, or what the network needs if that is longer.
 
-
-def _critical(plan: Plan, longest: IntArray, work: dict[str, IntArray]) -> Critical:
-    """Of every step the events of its slowest core, or the longest route if that takes longer.
-
-    Which it is is judged by the chip's nominal times.
+    Which it is is judged by the chip's nominal times. Only samples in which the network could take
+    longer are looked at link by link.
     """
     on_core = [i for i, part in enumerate(plan.parts) if part.core is not None]
     core_of = [plan.cores.index(core) for p in plan.parts if (core := p.core) is not None]
@@ -115,13 +107,22 @@ def _critical(plan: Plan, longest: IntArray, work: dict[str, IntArray]) -> Criti
     busy = sum(by_core[name] * nominal(times, price) for name, price in WORK.items())
     slowest = np.argmax(np.asarray(busy), axis=-1)[..., None]
     computing = np.take_along_axis(np.asarray(busy), slowest, axis=-1)[..., 0]
-    far, ew, chip = longest // ROUTE**2, longest // ROUTE % ROUTE, longest % ROUTE
-    route = {"hops_ew": ew, "hops_ns": far - ew, "hops_chip": chip}
-    prices = {"hops_ew": "hop_ew", "hops_ns": "hop_ns", "hops_chip": "hop_chip"}
-    travelling = sum(route[name] * nominal(times, price) for name, price in prices.items())
-    of_core = computing >= travelling
+    of_core = np.ones(computing.shape, dtype=np.bool_)
+    hops, waits = [0, 0, 0], [0, 0, 0]
+    longest = at_most(plan, work["packets"].sum(axis=-1))
+    doubtful = np.flatnonzero((longest >= computing).any(axis=1))
+    if doubtful.size:
+        network = travel(plan, {name: fired[doubtful] for name, fired in spikes.items()})
+        slower = network.seconds > computing[doubtful]
+        of_core[doubtful] = ~slower
+        hops, waits = (x[slower].sum(axis=0).tolist() for x in (network.hops, network.waits))
     picked = {
         name: int((np.take_along_axis(events, slowest, axis=-1)[..., 0] * of_core).sum())
         for name, events in by_core.items()
     }
-    return Critical(**picked, **{n: int((hops * ~of_core).sum()) for n, hops in route.items()})
+    names = ("ew", "ns", "chip")
+    return Critical(
+        **picked,
+        **{f"hops_{name}": n for name, n in zip(names, hops, strict=True)},
+        **{f"waits_{name}": n for name, n in zip(names, waits, strict=True)},
+    )

@@ -25,6 +25,13 @@ def chip_with(*, resets=("zero", "subtract", "none"), mesh=None, **limits):
     return ChipSpec.model_validate(spec)
 
 
+def joined_by(chip, hop_chip):
+    """The same chip with that time for a hop from chip to chip, seconds."""
+    spec = chip.model_dump(by_alias=True)
+    spec["time"]["hop_chip"] = spec["time"]["hop_ew"] | {"value": hop_chip}
+    return type(chip).model_validate(spec)
+
+
 @st.composite
 def words(draw, exps=(-3, 3), message_bits=0):
     """Storage of integer weights."""

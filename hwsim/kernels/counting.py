@@ -4,12 +4,11 @@ from hwsim._accelerate import njit, prange
 
 
 @njit(parallel=True)
-def count_events(spikes, part_of, packets, route, n_spikes, n_packets, longest):
+def count_events(spikes, part_of, packets, n_spikes, n_packets):
     """What the fired neurons of a population send, in one pass over their spikes.
 
-    part_of, packets, route (neurons,): the neuron's part, the packets one spike of it sends, and
-    an ordered code of its longest route. n_spikes, n_packets (samples, steps, parts) grow;
-    longest (samples, steps): largest code used.
+    part_of, packets (neurons,): the neuron's part, and the packets one spike of it sends.
+    n_spikes, n_packets (samples, steps, parts) grow.
     """
     for b in prange(spikes.shape[0]):
         for t in range(spikes.shape[1]):
@@ -17,8 +16,6 @@ def count_events(spikes, part_of, packets, route, n_spikes, n_packets, longest):
                 if spikes[b, t, n] != 0:
                     n_spikes[b, t, part_of[n]] += 1
                     n_packets[b, t, part_of[n]] += packets[n]
-                    if route[n] > longest[b, t]:
-                        longest[b, t] = route[n]
 
 
 @njit(parallel=True)

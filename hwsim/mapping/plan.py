@@ -9,6 +9,7 @@ from scipy.sparse import csr_array
 from hwsim.arrays import IntArray
 from hwsim.chips.spec import ChipSpec
 from hwsim.mapping.use import Use
+from hwsim.mapping.ways import Ways, ways_of
 from hwsim.network import Network, Projection
 
 
@@ -30,17 +31,13 @@ class Part:
 class Routes:
     """What one spike of each neuron of a population sends, arrays (neurons,).
 
-    packets: one per core that listens. hops: router moves of all of them. far: hops of the
-    longest single route.
+    packets: one per core that listens. hops: router moves of all of them.
     """
 
     packets: IntArray
     hops_ew: IntArray
     hops_ns: IntArray
     hops_chip: IntArray
-    far_ew: IntArray
-    far_ns: IntArray
-    far_chip: IntArray
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,6 +132,11 @@ class Plan:
         """Routes of every population, X before Y as the mesh routes; inputs enter at tile 0."""
         return {p.name: self._routes_of(p.name) for p in self.network.populations}
 
+    @cached_property
+    def ways(self) -> Ways:
+        """The links that packets take, and the slowest of their routes."""
+        return ways_of(self)
+
     def _routes_of(self, name: str) -> Routes:
         heard = self.listeners(name).tocoo()
         at = np.array([self._xy(part.core) for part in self.parts])  # (parts, 4)
@@ -145,13 +147,7 @@ class Plan:
         def total(hops: IntArray) -> IntArray:
             return np.bincount(heard.row, hops, n).astype(np.int64)
 
-        far = np.zeros((3, n), dtype=np.int64)
-        order = np.lexsort((ew, ew + ns, heard.row))
-        last = np.ones(order.size, dtype=bool)
-        last[:-1] = np.diff(heard.row[order]) > 0
-        ends = order[last]
-        far[:, heard.row[ends]] = ew[ends], ns[ends], (over_x + over_y)[ends]
-        return Routes(total(np.ones_like(ew)), total(ew), total(ns), total(over_x + over_y), *far)
+        return Routes(total(np.ones_like(ew)), total(ew), total(ns), total(over_x + over_y))
 
     def _xy(self, core: int | None) -> tuple[int, int, int, int]:
         """Tile and chip of a core; inputs enter at tile 0."""

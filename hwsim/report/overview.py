@@ -157,8 +157,8 @@ def time(data: ReportInput) -> Html:
     step = whole / data.steps if whole is not None and data.steps else None
     presented = data.steps * data.plan.network.dt_s
     lasts = (
-        "A step lasts as long as its slowest core or its longest route, then all cores meet at a "
-        "barrier"
+        "A step lasts as long as its slowest core computes or its packets travel, whichever is "
+        "longer, then all cores meet at a barrier"
         if data.chip.time.tick is None
         else "A step begins with every tick of the chip"
     )

@@ -1,175 +1,19 @@
 """Routes are chains of links; the model of contention is held to a flit-level mesh."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import hwsim
 from hwsim.chips.spec import load_chip
-from hwsim.network import Network, Population, Projection, WeightWord
-from hwsim.neuron import FixedNeuron
-from hwsim.noc import EAST, EJECT, INJECT, NORTH, SOUTH, WEST, Grid, latency, link_traffic, routes
-from hwsim.noc import traffic as tile_traffic
-from hwsim.synapses import Dense, Sparse
+from hwsim.noc import EAST, EJECT, INJECT, NORTH, SOUTH, WEST, Grid, latency, routes
 from tests.flit_simulator import drain
-from tests.strategies import chip_with, inputs_of, integer_networks, rngs
+from tests.strategies import chip_with, joined_by, rngs
+from tests.traffic_patterns import EQUAL, LOIHI, PATTERNS, everywhere, holding
 
 N_PACKETS = 80_000
 LOADS = (0.1, 0.4, 0.65, 0.85)  # of the busiest link
 TOLERANCE = 0.05  # of the reference's mean latency
-
-LOIHI = {"ew": 4.1e-9, "ns": 6.5e-9, "port": 1.05e-9}
-EQUAL = {"ew": 1e-9, "ns": 1e-9, "port": 1e-9}
-
-
-def holding(columns, rows, *, ew, ns, port):
-    hold = np.full((6, rows, columns), port)
-    hold[[EAST, WEST]], hold[[SOUTH, NORTH]] = ew, ns
-    return hold
-
-
-# Patterns: packets from tile (x, y) to tile, in words of the literature on networks on chip
-# [DallyTowles2004]; a matrix (tiles, tiles) of relative rates.
-
-
-def everywhere(columns, rows):
-    n = columns * rows
-    return np.ones((n, n)) - np.eye(n)
-
-
-def permutation(columns, rows, to):
-    n = columns * rows
-    matrix = np.zeros((n, n))
-    for tile in range(n):
-        matrix[tile, to(tile)] = 1
-    return matrix * (1 - np.eye(n))  # what stays on its tile is left out
-
-
-def bits(columns, rows):
-    return (columns * rows - 1).bit_length()
-
-
-def transpose(columns, rows):
-    """(x, y) to (y, x), on the largest square."""
-    side = min(columns, rows)
-    matrix = np.zeros((columns * rows, columns * rows))
-    for y in range(side):
-        for x in range(side):
-            matrix[y * columns + x, x * columns + y] = x != y
-    return matrix
-
-
-def bit_complement(columns, rows):
-    return permutation(columns, rows, lambda t: columns * rows - 1 - t)
-
-
-def bit_reversal(columns, rows):
-    width = bits(columns, rows)
-    return permutation(columns, rows, lambda t: int(f"{t:0{width}b}"[::-1], 2))
-
-
-def shuffle(columns, rows):
-    top = columns * rows - 1
-    return permutation(columns, rows, lambda t: t if t == top else 2 * t % top)
-
-
-def tornado(columns, rows):
-    """Half way round the row, less one."""
-    ahead = (columns + 1) // 2 - 1
-    return permutation(
-        columns, rows, lambda t: t // columns * columns + (t % columns + ahead) % columns
-    )
-
-
-def neighbour(columns, rows):
-    return permutation(columns, rows, lambda t: t // columns * columns + (t + 1) % columns)
-
-
-def hotspot(columns, rows):
-    """Every tile sends a fifth of its packets to one in the middle, the others anywhere."""
-    matrix = everywhere(columns, rows)
-    matrix /= matrix.sum(axis=1, keepdims=True)
-    middle = rows // 2 * columns + columns // 2
-    matrix *= 0.8
-    matrix[:, middle] += 0.2
-    matrix[middle, middle] = 0
-    return matrix
-
-
-def one_to_all(columns, rows):
-    matrix = np.zeros((columns * rows, columns * rows))
-    matrix[columns + 1] = 1
-    matrix[columns + 1, columns + 1] = 0
-    return matrix
-
-
-def all_to_one(columns, rows):
-    return one_to_all(columns, rows).T.copy()
-
-
-def layer_to_layer(columns, rows):
-    """A feed-forward network placed row by row: every tile sends to the next `columns` tiles."""
-    n = columns * rows
-    matrix = np.zeros((n, n))
-    for tile in range(n):
-        matrix[tile, tile + 1 : tile + 1 + columns] = 1
-    return matrix
-
-
-def mapped_network(columns, rows):
-    """Packets per sample of a recurrent and a sparse layer on the cores of this mesh."""
-    rng = np.random.default_rng(7)
-    word = WeightWord(n_bits=8, exp=0, sign_mode="mixed", message_bits=0)
-    neuron = FixedNeuron.of(du=2048, dv=512, v_th=220)
-    net = Network(
-        (
-            Population("input", (96,)),
-            Population("first", (120,), neuron),
-            Population("second", (100,), neuron),
-        ),
-        (
-            Projection.of(
-                "input", "first", Dense.of(rng.integers(-20, 30, (120, 96)) * 2), word=word
-            ),
-            Projection.of("first", "first", sparse(rng, 120, 120, 9), delay=1, word=word),
-            Projection.of("first", "second", sparse(rng, 120, 100, 12), word=word),
-        ),
-    )
-    mesh = {"columns": columns, "rows": rows, "cores_per_tile": 1}
-    chip = chip_with(neurons_per_core=-(-230 // (columns * rows)), mesh=mesh, cores=columns * rows)
-    plan = hwsim.compile(net, chip)
-    samples = (rng.random((4, 20, 96)) < 0.2).astype(np.int64)
-    spikes = hwsim.simulate(plan, samples).spike_counts
-    return tile_traffic(plan, {n: s.mean(axis=0) for n, s in spikes.items()}).toarray()
-
-
-def sparse(rng, n_sources, n_targets, per_source):
-    target = np.concatenate(
-        [np.sort(rng.choice(n_targets, per_source, replace=False)) for _ in range(n_sources)]
-    )
-    indptr = np.arange(n_sources + 1) * per_source
-    weight = rng.integers(-30, 60, target.size) * 2
-    return Sparse.of(weight, indptr=indptr, target=target, n_targets=n_targets)
-
-
-PATTERNS = {
-    "uniform": (everywhere, (8, 4), LOIHI),
-    "uniform, one time": (everywhere, (5, 7), EQUAL),
-    "transpose": (transpose, (6, 6), LOIHI),
-    "bit complement": (bit_complement, (8, 4), LOIHI),
-    "bit reversal": (bit_reversal, (8, 4), LOIHI),
-    "shuffle": (shuffle, (8, 8), LOIHI),
-    "tornado": (tornado, (8, 4), LOIHI),
-    "neighbour": (neighbour, (8, 4), LOIHI),
-    "hotspot": (hotspot, (8, 4), LOIHI),
-    "one to all": (one_to_all, (8, 4), LOIHI),
-    "all to one": (all_to_one, (8, 4), LOIHI),
-    "layer to layer": (layer_to_layer, (8, 4), LOIHI),
-    "mapped network": (mapped_network, (8, 4), LOIHI),
-}
 
 
 def offered(columns, rows, matrix, hold, load):
@@ -395,11 +239,8 @@ def test_a_chip_is_the_grid_of_its_published_times():
 
 
 def test_links_between_chips_take_their_own_time_on_top():
-    spec = load_chip("loihi1").model_dump(by_alias=True)
-    spec["mesh"] |= {"columns": 2, "rows": 3, "cores_per_tile": 1, "chip_columns": 2}
-    spec["limits"] |= {"cores": 6, "chips": 4}
-    spec["time"]["hop_chip"] = spec["time"]["hop_ew"] | {"value": 1e-7}
-    grid = Grid.of(type(load_chip("loihi1")).model_validate(spec), n_chips=3)
+    mesh = {"columns": 2, "rows": 3, "cores_per_tile": 1, "chip_columns": 2}
+    grid = Grid.of(joined_by(chip_with(mesh=mesh, cores=6, chips=4), 1e-7), n_chips=3)
     assert (grid.columns, grid.rows) == (4, 6)
     slow = np.argwhere(grid.hold_s > 1e-8)
     east = [[EAST, y, 1] for y in range(6)]
@@ -411,69 +252,3 @@ def test_links_between_chips_take_their_own_time_on_top():
     inside = sorted(row for row in slow.tolist() if row not in outside)
     assert inside == sorted(east + west + south + north)
     assert grid.hold_s[EAST, 0, 1] == pytest.approx(1e-7 + 4.1e-9)
-
-
-@st.composite
-def placed(draw):
-    """A compiled network on small cores of one or several chips, and a run of it."""
-    net = draw(integer_networks())
-    one = chip_with(neurons_per_core=draw(st.integers(2, 6)))
-    mesh = {"columns": 2, "rows": 3, "cores_per_tile": 1, "chip_columns": 3}
-    many = chip_with(mesh=mesh, cores=6, chips=99)
-    plan = replace(hwsim.compile(net, one), chip=draw(st.sampled_from([one, many])))
-    return plan, hwsim.simulate(plan, draw(inputs_of(net)), record=("spikes",))
-
-
-@given(placed())
-def test_link_traffic_is_what_a_walk_of_every_packet_leaves(ran):
-    plan, run = ran
-    n_samples = run.counts.n_samples
-    walked = {}
-    for part in plan.parts:
-        heard = plan.listeners(part.population)
-        fired = run.spikes[part.population].astype(bool).sum(axis=(0, 1))
-        start = plan.chip.tile_xy(part.core) if part.core is not None else (0, 0)
-        for n in part.neurons:
-            for listener in heard.indices[heard.indptr[n] : heard.indptr[n + 1]]:
-                to = plan.chip.tile_xy(plan.parts[listener].core)
-                at = start
-                while at != to and fired[n]:
-                    if at[0] != to[0]:
-                        after = (at[0] + (1 if to[0] > at[0] else -1), at[1])
-                    else:
-                        after = (at[0], at[1] + (1 if to[1] > at[1] else -1))
-                    walked[at, after] = walked.get((at, after), 0) + fired[n] / n_samples
-                    at = after
-    mean = {name: s.astype(bool).sum(axis=(0, 1)) / n_samples for name, s in run.spikes.items()}
-    found = link_traffic(plan, mean)
-    ends = zip(found.from_xy.tolist(), found.to_xy.tolist(), strict=True)
-    links = [(tuple(a), tuple(b)) for a, b in ends]
-    assert dict(zip(links, found.packets, strict=True)) == pytest.approx(walked)
-    along = found.from_xy[:, 1] == found.to_xy[:, 1]
-    assert found.packets[along].sum() * n_samples == pytest.approx(run.counts.hops_ew.sum())
-    assert found.packets[~along].sum() * n_samples == pytest.approx(run.counts.hops_ns.sum())
-
-
-def test_counts_spread_over_a_part_give_the_traffic_of_dense_layers():
-    """All neurons of a part have the same listeners there: nothing is lost."""
-    rng = np.random.default_rng(3)
-    word = WeightWord(n_bits=8, exp=0, sign_mode="mixed", message_bits=0)
-    neuron = FixedNeuron.of(du=4095, dv=0, v_th=40)
-
-    def some(targets, sources):
-        return Dense.of(rng.integers(-9, 20, (targets, sources)) * 2)
-
-    net = Network(
-        (Population("input", (9,)), Population("hidden", (20,), neuron)),
-        (
-            Projection.of("input", "hidden", some(20, 9), word=word),
-            Projection.of("hidden", "hidden", some(20, 20), delay=1, word=word),
-        ),
-    )
-    plan = hwsim.compile(net, chip_with(neurons_per_core=3, mesh={"cores_per_tile": 1, "rows": 16}))
-    run = hwsim.simulate(plan, (rng.random((3, 8, 9)) < 0.4).astype(np.int64), record=("spikes",))
-    mean = {name: s.astype(bool).sum(axis=(0, 1)) / 3 for name, s in run.spikes.items()}
-    exact, spread = link_traffic(plan, mean), link_traffic(plan, run.counts)
-    assert spread.from_xy.tolist() == exact.from_xy.tolist()
-    assert spread.packets == pytest.approx(exact.packets)
-    assert exact.packets.max() > 0

@@ -1,0 +1,87 @@
+"""How long the packets of every time step travel: the slowest route, or the busiest link."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from hwsim.arrays import AnyArray, FloatArray, IntArray
+from hwsim.kernels.noc import count_links, find_busiest
+from hwsim.mapping.plan import Plan
+
+LOADS_BYTES = 64 * 2**20
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Travel:
+    """What set the time that the network needs in every step.
+
+    Attributes:
+        hops: of the slowest route, or of the shortest way over the busiest link, (samples, steps,
+            3): east-west, north-south, from chip to chip. waits: the packets that waited for
+            that link, as hops: all on it but one; 0 where the slowest route took longer.
+        seconds: both at the chip's nominal times, (samples, steps).
+    """
+
+    hops: IntArray
+    waits: IntArray
+    seconds: FloatArray
+
+
+def at_most(plan: Plan, packets: IntArray) -> FloatArray:
+    """No step's packets need longer than this by `travel`, seconds: all on the slowest link.
+
+    Args:
+        packets: sent in every step, of any shape, which the result has too.
+    """
+    ways = plan.ways
+    alone = (ways.routes @ ways.seconds).max(initial=0.0)
+    hold = (ways.link @ ways.seconds).max(initial=0.0)
+    seconds: FloatArray = alone + np.maximum(packets - 1, 0) * hold
+    return seconds
+
+
+def travel(plan: Plan, spikes: dict[str, AnyArray]) -> Travel:
+    """The bound of `hwsim.noc` on the time in which a step's packets have all arrived.
+
+    Args:
+        spikes: (samples, steps, neurons) by population.
+    """
+    n_samples, n_steps = next(iter(spikes.values())).shape[:2]
+    n_links = len(plan.ways.link)
+    at_once = max(1, LOADS_BYTES // (8 * n_steps * max(1, n_links)))
+    blocks = [
+        _travel(plan, {name: fired[start : start + at_once] for name, fired in spikes.items()})
+        for start in range(0, n_samples, at_once)
+    ]
+    return Travel(*(np.concatenate(of_block) for of_block in zip(*blocks, strict=True)))
+
+
+def _travel(plan: Plan, spikes: dict[str, AnyArray]) -> tuple[IntArray, IntArray, FloatArray]:
+    ways = plan.ways
+    lead = next(iter(spikes.values())).shape[:2]
+    loads = np.zeros((*lead, len(ways.link)), dtype=np.int64)
+    farthest = np.full(lead, -1)
+    for name, fired in spikes.items():
+        if ways.far[name].max(initial=-1) < 0:  # nobody listens
+            continue
+        links = ways.links[name]
+        count_links(
+            fired,
+            ways.class_of[name],
+            links.indptr,
+            links.indices,
+            links.data,
+            ways.far[name],
+            loads,
+            farthest,
+        )
+    busiest, packets = np.zeros(lead, dtype=np.int64), np.zeros(lead, dtype=np.int64)
+    find_busiest(loads, ways.least @ ways.seconds, ways.link @ ways.seconds, busiest, packets)
+    none = np.zeros((1, 3), dtype=np.int64)
+    route = np.concatenate([ways.routes, none])[farthest]  # the last where nothing is sent
+    link, least = (np.concatenate([x, none])[busiest] for x in (ways.link, ways.least))
+    over_link = (least + packets[..., None] * link) @ ways.seconds
+    jammed = ((packets > 0) & (over_link > route @ ways.seconds))[..., None]
+    hops = np.where(jammed, least + link, route)
+    waits = np.where(jammed, (packets[..., None] - 1) * link, 0)
+    return hops, waits, (hops + waits) @ ways.seconds
