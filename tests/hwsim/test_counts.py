@@ -2,7 +2,6 @@
 
 from collections import Counter
 from dataclasses import astuple, fields, replace
-from functools import cache
 from itertools import pairwise
 
 import numpy as np
@@ -137,12 +136,12 @@ def test_counts_of_two_runs_add_up_to_those_of_the_joined_run(ran, data):
 def test_critical_follows_the_slowest_core_or_the_network_of_every_step(ran):
     plan, samples, run = ran
     total, steps = Critical(), samples.shape[1]
-    paths = paths_of(plan)
+    paths, seconds = paths_of(plan), clock_of(plan.chip)
     for sample in samples:
         one = hwsim.simulate(plan, sample[None], record=("spikes",))
         sops, packets, *_ = observed(plan, one)
         received, fired = messages(plan, one)
-        networks = network_needs(plan, one, paths)
+        networks = network_needs(one, paths, seconds)
         active = updates_by_step(plan, sample, steps)
         for t in range(sops.shape[1]):
             rows = {core: Critical() for core in plan.cores}
@@ -156,8 +155,8 @@ def test_critical_follows_the_slowest_core_or_the_network_of_every_step(ran):
                         packets=int(packets[0, t, i]),
                         packets_in=int(received[t, i]),
                     )
-            slowest = max(rows.values(), key=lambda row: seconds(plan.chip, row))
-            total += max(slowest, networks[t], key=lambda row: seconds(plan.chip, row))
+            slowest = max(rows.values(), key=seconds)
+            total += max(slowest, networks[t], key=seconds)
     found = run.counts.critical
     assert min(found.waits_ew, found.waits_ns) >= 0
     assert (
@@ -207,18 +206,14 @@ def as_hops(links):
     return Critical(hops_ew=ew, hops_ns=len(links) - ew)
 
 
-def network_needs(plan, run, paths):
+def network_needs(run, paths, seconds):
     """Of every step the slowest route, or the link whose last packet is through the latest."""
-
-    def taken(way):
-        return seconds(plan.chip, way)
-
     to, away = {}, {}
     for path in (path for several in paths.values() for path in several):
         for k, link in enumerate(path):
             to.setdefault(link, []).append(as_hops(path[:k]))
             away.setdefault(link, []).append(as_hops(path[k + 1 :]))
-    least = {link: min(to[link], key=taken) + min(away[link], key=taken) for link in to}
+    least = {link: min(to[link], key=seconds) + min(away[link], key=seconds) for link in to}
     needs = []
     for t in range(next(iter(run.spikes.values())).shape[1]):
         sent = [
@@ -230,23 +225,21 @@ def network_needs(plan, run, paths):
         on = Counter(link for path in sent for link in path)
         through = [least[link] + as_hops([link] * packets) for link, packets in sorted(on.items())]
         candidates = [Critical(), *map(as_hops, sent), *through]
-        needs.append(max(candidates, key=taken))
+        needs.append(max(candidates, key=seconds))
     return needs
 
 
-def seconds(chip, critical):
-    """A step's length, barrier apart, by the bill's own prices."""
-    return sum(n * price for n, price in zip(astuple(critical), prices(chip), strict=True))
-
-
-@cache
-def prices(chip):
-    """What the bill adds to the latency for one event of each field of `Critical`."""
+def clock_of(chip):
+    """The length of a step, barrier apart, by what the bill adds for one event of each field."""
     zero = replace(Counts.zero(1), n_samples=1)
-    return [
-        hwsim.price(replace(zero, critical=Critical(**{f.name: 1})), chip).latency_s
-        for f in fields(Critical)
-    ]
+    names = [f.name for f in fields(Critical)]
+    priced = [hwsim.price(replace(zero, critical=Critical(**{n: 1})), chip) for n in names]
+
+    def seconds(critical):
+        counted = zip(astuple(critical), priced, strict=True)
+        return sum(n * bill.latency_s for n, bill in counted if n)
+
+    return seconds
 
 
 def messages(plan, run):

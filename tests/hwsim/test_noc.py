@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hwsim.chips.spec import load_chip
+from hwsim.chips.files import load_chip
 from hwsim.noc import EAST, EJECT, INJECT, NORTH, SOUTH, WEST, Grid, latency, routes
 from tests.flit_simulator import drain
 from tests.strategies import chip_with, joined_by, rngs
