@@ -18,7 +18,7 @@ TRACES = ("u", "v", "s", "residue", "error")
 
 
 def family(case):
-    return case.name.split("/")[0].split(" ")[0]
+    return case.name.split("/")[0]
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
@@ -80,9 +80,9 @@ def test_two_hundred_networks_are_recorded_over_every_family():
     assert len(CASES) + len(REAL) >= 200
     found = Counter(family(case) for case in CASES + REAL)
     wanted = {
-        "sign", "bias", "wrap", "saturation", "decay", "threshold", "delay", "graded", "conv",
-        "stack", "loop", "reset", "sparse", "ternary", "sigma", "delta", "graded_relu", "wide",
-        "refractory",
+        "bias", "wrap", "saturation", "decay", "threshold", "delay", "graded", "conv", "stack",
+        "loop", "reset", "sparse", "sparse delay", "ternary", "sigma delta", "delta",
+        "graded vec", "graded relu vec", "wide", "refractory",
     }  # fmt: skip
     assert set(found) >= wanted
     assert min(found[name] for name in wanted) >= 2

@@ -157,12 +157,17 @@ def encoders():
         yield net
 
 
+def called(kind):
+    """A kind of graded vector in the names of its networks."""
+    return kind.replace("_", " ") + " vec"
+
+
 def graded_vectors():
     """`GradedVec` and `GradedReluVec`: no memory, payloads of both signs, loops, 32-bit wraps."""
     for k in range(6):
         kind = ["graded", "graded_relu"][k % 2]
         net = Net(
-            f"{kind}/{k}",
+            f"{called(kind)}/{k}",
             1300 + k,
             (7,),
             26,
@@ -175,18 +180,18 @@ def graded_vectors():
         net.dense(n, out, num_message_bits=24, weight_exp=[-4, -2, -5, -5, -8, 0][k])
         yield net
     for k, kind in enumerate(["graded", "graded_relu"] * 2):
-        net = Net(f"{kind}/loop {k}", 1310 + k, (6,), 40, payload=(-99, 99))
+        net = Net(f"{called(kind)}/loop {k}", 1310 + k, (6,), 40, payload=(-99, 99))
         n = net.others(kind, (7,), v_th=500)
         net.dense(INPUT, n, num_message_bits=8)
         joins = net.sparse if k > 1 else net.dense
         joins(n, n, num_message_bits=24, weight_exp=-8, low=-100, high=130, delays=[None, 8][k % 2])
         yield net
     for k, kind in enumerate(["graded", "graded_relu"]):
-        net = Net(f"{kind}/32 bits", 1320 + k, (9,), 24, payload=(-(2**26), 2**26))
+        net = Net(f"{called(kind)}/32 bits", 1320 + k, (9,), 24, payload=(-(2**26), 2**26))
         n = net.others(kind, (6,), v_th=2**20)
         net.dense(INPUT, n, num_message_bits=28, weight_exp=[0, -2][k])
         yield net
-    net = Net("graded/images", 1325, (2, 5, 4), 20, payload=(-50, 50))
+    net = Net("graded vec/images", 1325, (2, 5, 4), 20, payload=(-50, 50))
     n = net.others("graded", (2, 4, 3), v_th=2000)
     net.project("conv", INPUT, n, net.rng.integers(-200, 200, (2, 2, 2, 2)), num_message_bits=8)
     out = net.others("graded_relu", (5,), v_th=100)
