@@ -5,10 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from hwsim.arrays import AnyArray, FloatArray, IntArray
-from hwsim.kernels.noc import count_links, find_busiest
+from hwsim.kernels.noc import count_packets, find_busiest
 from hwsim.mapping.plan import Plan
 
-LOADS_BYTES = 64 * 2**20
+PACKETS_BYTES = 64 * 2**20
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -47,8 +47,8 @@ def travel(plan: Plan, spikes: dict[str, AnyArray]) -> Travel:
         spikes: (samples, steps, neurons) by population.
     """
     n_samples, n_steps = next(iter(spikes.values())).shape[:2]
-    n_links = len(plan.ways.link)
-    at_once = max(1, LOADS_BYTES // (8 * n_steps * max(1, n_links)))
+    n_pairs = plan.ways.rank.size
+    at_once = max(1, PACKETS_BYTES // (8 * n_steps * max(1, n_pairs)))
     blocks = [
         _travel(plan, {name: fired[start : start + at_once] for name, fired in spikes.items()})
         for start in range(0, n_samples, at_once)
@@ -59,29 +59,21 @@ def travel(plan: Plan, spikes: dict[str, AnyArray]) -> Travel:
 def _travel(plan: Plan, spikes: dict[str, AnyArray]) -> tuple[IntArray, IntArray, FloatArray]:
     ways = plan.ways
     lead = next(iter(spikes.values())).shape[:2]
-    loads = np.zeros((*lead, len(ways.link)), dtype=np.int64)
-    farthest = np.full(lead, -1)
+    packets = np.zeros((*lead, ways.rank.size), dtype=np.int64)
     for name, fired in spikes.items():
-        if ways.far[name].max(initial=-1) < 0:  # nobody listens
-            continue
-        links = ways.links[name]
-        count_links(
-            fired,
-            ways.class_of[name],
-            links.indptr,
-            links.indices,
-            links.data,
-            ways.far[name],
-            loads,
-            farthest,
-        )
-    busiest, packets = np.zeros(lead, dtype=np.int64), np.zeros(lead, dtype=np.int64)
-    find_busiest(loads, ways.least @ ways.seconds, ways.link @ ways.seconds, busiest, packets)
+        sends = ways.sends[name]
+        if sends.nnz:
+            count_packets(fired, sends.indptr, sends.indices, sends.data, packets)
+    farthest = np.full(lead, -1)
+    busiest, crossed = np.zeros(lead, dtype=np.int64), np.zeros(lead, dtype=np.int64)
+    least, hold = ways.least @ ways.seconds, ways.link @ ways.seconds
+    way = (ways.indptr, ways.links, ways.rank)
+    find_busiest(packets, *way, least, hold, farthest, busiest, crossed)
     none = np.zeros((1, 3), dtype=np.int64)
     route = np.concatenate([ways.routes, none])[farthest]  # the last where nothing is sent
-    link, least = (np.concatenate([x, none])[busiest] for x in (ways.link, ways.least))
-    over_link = (least + packets[..., None] * link) @ ways.seconds
-    jammed = ((packets > 0) & (over_link > route @ ways.seconds))[..., None]
-    hops = np.where(jammed, least + link, route)
-    waits = np.where(jammed, (packets[..., None] - 1) * link, 0)
+    link, to_and_from = (np.concatenate([x, none])[busiest] for x in (ways.link, ways.least))
+    over_link = (to_and_from + crossed[..., None] * link) @ ways.seconds
+    jammed = ((crossed > 0) & (over_link > route @ ways.seconds))[..., None]
+    hops = np.where(jammed, to_and_from + link, route)
+    waits = np.where(jammed, (crossed[..., None] - 1) * link, 0)
     return hops, waits, (hops + waits) @ ways.seconds

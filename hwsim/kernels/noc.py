@@ -6,43 +6,73 @@ from hwsim._accelerate import njit, prange
 
 
 @njit(parallel=True)
-def count_links(spikes, class_of, indptr, links, amount, far, loads, farthest):
-    """Add the packets of a population's spikes to the links, in one pass over its spikes.
+def count_packets(spikes, indptr, pairs, amount, packets):
+    """Add the packets that a population's spikes send from tile to tile, in one pass.
 
-    class_of (neurons,): neurons whose spikes use the mesh alike. indptr (classes + 1,), links,
-    amount (entries,): packets that a spike of each class sends over links (CSR). far (classes,):
-    rank of its slowest route, -1 if it sends none. loads (samples, steps, links) grow; farthest
-    (samples, steps): highest rank so far.
+    indptr (neurons + 1,), pairs, amount (entries,): packets of one spike of each neuron over each
+    pair of tiles (CSR). packets (samples, steps, pairs) grow.
     """
     for b in prange(spikes.shape[0]):
-        fired = np.zeros(far.size, dtype=np.int64)
         for t in range(spikes.shape[1]):
-            fired[:] = 0
             for n in range(spikes.shape[2]):
                 if spikes[b, t, n] != 0:
-                    fired[class_of[n]] += 1
-            for c in range(far.size):
-                if fired[c]:
-                    if far[c] > farthest[b, t]:
-                        farthest[b, t] = far[c]
-                    for k in range(indptr[c], indptr[c + 1]):
-                        loads[b, t, links[k]] += fired[c] * amount[k]
+                    for k in range(indptr[n], indptr[n + 1]):
+                        packets[b, t, pairs[k]] += amount[k]
 
 
 @njit(parallel=True)
-def find_busiest(loads, least, hold, busiest, packets):
-    """Of every step the link after which the last packet arrives latest, and its packets.
+def find_busiest(packets, indptr, links, rank, least, hold, farthest, busiest, crossed):
+    """Of every step the slowest route, and the link after which its last packet arrives latest.
 
-    loads (samples, steps, links). least, hold (links,): seconds of the shortest way to and from a
-    link, and for which a packet holds it. busiest, packets (samples, steps) are written; where
-    nothing is sent, packets are 0.
+    packets (samples, steps, pairs). indptr (pairs + 1,), links (entries,): the links on the way of
+    each pair of tiles (CSR). rank (pairs,): of its route by time. least, hold (links,): seconds of
+    the shortest way to and from a link, and for which a packet holds it. farthest, busiest,
+    crossed (samples, steps) are written: highest rank, the link, and the packets on it. Where
+    nothing is sent, farthest stays as it is; where nothing leaves its tile, crossed is 0.
     """
-    for b in prange(loads.shape[0]):
-        for t in range(loads.shape[1]):
+    for b in prange(packets.shape[0]):
+        loads = np.zeros(hold.size, dtype=np.int64)
+        for t in range(packets.shape[1]):
+            loads[:] = 0
+            for p in range(packets.shape[2]):
+                n = packets[b, t, p]
+                if n > 0:
+                    farthest[b, t] = max(farthest[b, t], rank[p])
+                    for k in range(indptr[p], indptr[p + 1]):
+                        loads[links[k]] += n
             latest = -1.0
-            for k in range(loads.shape[2]):
-                n = loads[b, t, k]
-                if n > 0 and least[k] + n * hold[k] > latest:
-                    latest = least[k] + n * hold[k]
+            for k in range(hold.size):
+                if loads[k] > 0 and least[k] + loads[k] * hold[k] > latest:
+                    latest = least[k] + loads[k] * hold[k]
                     busiest[b, t] = k
-                    packets[b, t] = n
+                    crossed[b, t] = loads[k]
+
+
+@njit()
+def find_shortest(indptr, links, link, seconds, to, away):
+    """Of every link the hops of the quickest way to it, and from it, among those that cross it.
+
+    indptr (ways + 1,), links (entries,): the links of every way, in order (CSR). link (links, 3):
+    the hops that each is. seconds (3,): of a hop. to, away (links, 3) are written.
+    """
+    nearest = np.full((2, link.shape[0]), np.inf)
+    done, left = np.zeros(3, dtype=np.int64), np.zeros(3, dtype=np.int64)
+    for w in range(indptr.size - 1):
+        done[:] = 0
+        left[:] = 0
+        for k in range(indptr[w], indptr[w + 1]):
+            left += link[links[k]]
+        for k in range(indptr[w], indptr[w + 1]):
+            at = links[k]
+            left -= link[at]
+            before, after = 0.0, 0.0
+            for i in range(3):
+                before += done[i] * seconds[i]
+                after += left[i] * seconds[i]
+            if before < nearest[0, at]:
+                nearest[0, at] = before
+                to[at] = done
+            if after < nearest[1, at]:
+                nearest[1, at] = after
+                away[at] = left
+            done += link[at]
