@@ -2,10 +2,11 @@
 
 import zlib
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
-from hwsim.arrays import FloatArray
+from hwsim.arrays import FloatArray, frozen
 from hwsim.chips.spec import Constant
 
 Z90 = 1.2815515594457831  # standard normal quantile of 90 %: where the bands lie
@@ -29,10 +30,15 @@ def draw(constants: dict[str, Constant], *, seed: int) -> dict[str, FloatArray]:
     out = {}
     for name, constant in constants.items():
         if constant.value is not None and constant.rel_uncertainty is not None:
-            rng = np.random.default_rng((seed, zlib.crc32(name.encode())))
             sigma = np.log1p(constant.rel_uncertainty) / Z90
-            out[name] = constant.value * np.exp(sigma * rng.standard_normal(DRAWS))
+            out[name] = constant.value * np.exp(sigma * _normal(seed, name))
     return out
+
+
+@lru_cache(maxsize=128)
+def _normal(seed: int, name: str) -> FloatArray:
+    rng = np.random.default_rng((seed, zlib.crc32(name.encode())))
+    return frozen(rng.standard_normal(DRAWS), np.float64)
 
 
 def band(value: float | None, draws: FloatArray) -> Band | None:

@@ -52,7 +52,8 @@ class Counts:
     Attributes:
         sops_dense, sops_sparse, sops_conv: synaptic operations by kind of synapse: fired axon
             times its synapses on the part, (parts,).
-        updates_active: neuron updates with input, state or bias. updates_inactive: all others.
+        updates_active: neuron updates with input, state or bias; a current that is not kept is no
+            state. updates_inactive: all others.
         spikes: neurons fired. packets: spike messages sent, one per core that listens.
         packets_in: spike messages received; those of a core are its first listening part's.
         hops_ew, hops_ns: router-to-router moves of the packets a part sent, those between chips

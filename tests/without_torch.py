@@ -11,7 +11,18 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 ENVIRONMENT = ROOT / ".venv-hwsim"
-NEEDS = ("numpy", "numba", "h5py", "pydantic", "matplotlib", "scipy", "pytest", "hypothesis")
+NEEDS = (
+    "numpy",
+    "numba",
+    "h5py",
+    "pydantic",
+    "matplotlib",
+    "scipy",
+    "pytest",
+    "hypothesis",
+    "sanafe",
+    "pyyaml",
+)
 CHECK = (
     "import importlib.util as i, sys, hwsim, hwsim.network_file, hwsim.report; "
     "assert i.find_spec('torch') is None, 'torch is installed'; "

@@ -49,11 +49,14 @@ def _fire_only(v, v_th, spikes):
 
 
 @njit()
-def _count_idle(a, u, v, bias):
-    """Neurons whose state cannot change: no input, no state, no bias."""
+def _count_idle(a, u, keep_u, v, bias):
+    """Neurons whose state cannot change: no input, no state, no bias.
+
+    A current of which nothing is kept (`du = 4095`) is no state.
+    """
     n_idle = 0
     for n in range(u.shape[0]):
-        n_idle += (a[n] == 0) & (u[n] == 0.0) & (v[n] == 0.0) & (bias[n] == 0.0)
+        n_idle += (a[n] == 0) & (u[n] * keep_u[n] == 0.0) & (v[n] == 0.0) & (bias[n] == 0.0)
     return n_idle
 
 
@@ -82,9 +85,8 @@ def step_fixed(
                 v[b, :] = 0.0
             for part in range(bounds.shape[0] - 1):
                 i, j = bounds[part], bounds[part + 1]
-                n_active[b, t, run_part[part]] += (
-                    j - i - _count_idle(a[b, t, i:j], u[b, i:j], v[b, i:j], bias[i:j])
-                )
+                n_idle = _count_idle(a[b, t, i:j], u[b, i:j], keep_u[i:j], v[b, i:j], bias[i:j])
+                n_active[b, t, run_part[part]] += j - i - n_idle
             _fold_current(u[b], keep_u, a[b, t])
             _saturate_potential(v[b], keep_v, u[b], bias)
             if fires and t >= start:

@@ -13,8 +13,8 @@ bill            every term: {component, what, amount, constant, price, unit, cla
                 rel_uncertainty, note, value}; sums, bands and what is unknown
 comparison      {name: {what, amount, constant, price, source, class, value}}, joules
 layers          [{name, role, shape, neurons, parameters, rate, sparsity, sops, macs, cores}]
-cores           [{core, chip, x, y, layers: {name: neurons}, sops, packets, packets_in, step_s, busy,
-                fill}], events per inference
+cores           [{core, chip, x, y, layers: {name: neurons}, sops, packets, packets_in, step_s,
+                busy, fill}], events per inference
 verdicts        [{population, verdict, reason, rms_weight_error}]
 raster          {label, answer, spikes by layer: [[step, neuron]], output}
 training        {epochs, columns}

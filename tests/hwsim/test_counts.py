@@ -287,11 +287,12 @@ def updates_by_step(plan, sample, steps):
                 sums = sums << p.word.exp if p.word.exp > 0 else sums >> -p.word.exp
                 a[d:] += sums[: max(0, window - d)]
         bias = np.broadcast_to(population.neuron.bias, population.shape).ravel()
+        kept = np.broadcast_to(population.neuron.du, population.shape).ravel() != 4095
         start = plan.shift[population.name]
         for t in range(window):
             old = t not in (0, start)
             u, v = (getattr(run, x)[population.name][0, t - 1] * old for x in "uv")
-            busy = (a[t] != 0) | (u != 0) | (v != 0) | (bias != 0)
+            busy = (a[t] != 0) | ((u != 0) & kept) | (v != 0) | (bias != 0)
             for i in plan.parts_of(population.name):
                 active[t, i] = busy[plan.parts[i].neurons].sum()
     return active
