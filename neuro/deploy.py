@@ -14,9 +14,12 @@ from hwsim.arrays import AnyArray
 from hwsim.atomic import atomic_path
 from hwsim.counts import Counts, Critical
 from hwsim.quantization import Verdict
+from neuro.mapping import chip_digest, make_map, mean_spikes, profile_samples, stored_map
 from neuro.models.stack import Stack
 from neuro.runs import RunFolder, read_json, versions, write_json
 from neuro.training.train import load_splits, load_stacks
+
+FILES = ("counts.npz", "spikes.npz", "raster.npz")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +36,19 @@ def deploy(
     run: RunFolder,
     chip: hwsim.ChipSpec,
     *,
+    mapper: str = "optimised",
+    seed: int = 0,
+    given: str | None = None,
     root: str | None = None,
     on_samples: Callable[[int], None] | None = None,
 ) -> dict[str, Any]:
     """Simulate a run's test set on a chip; writes and returns `deploy.json`.
+
+    The map is made from samples held back in training, never from the test set.
+
+    Args:
+        mapper: see `hwsim.MAPPERS`. seed: of its random numbers.
+        given: how the chip was named, if not by its own name: the path of its file.
 
     Raises:
         DoesNotFit: if the network exceeds the chip.
@@ -44,7 +56,8 @@ def deploy(
     from hwsim.report.layers import build_layers
 
     net = hwsim.load_network(run.chip_network)
-    plan = hwsim.compile(net, chip)
+    profiled = profile_samples(run, root=root)
+    plan = make_map(net, chip, profiled, mapper, seed)
     splits = load_splits(run, root)
     test = splits.test
     done = hwsim.simulate(plan, test.frames, record=("spikes",), on_samples=on_samples)
@@ -57,6 +70,7 @@ def deploy(
     _, qstack = load_stacks(run, splits)
     folder = run.deployment(chip.name)
     save_arrays(folder / "counts.npz", counts_as_arrays(done.counts))
+    save_arrays(folder / "spikes.npz", mean_spikes(done))
     sample = int(np.flatnonzero(guess == test.labels)[0]) if (guess == test.labels).any() else 0
     raster = {
         p.name: done.aligned(p.name)[sample] for p in net.populations if p.name in done.spikes
@@ -65,7 +79,10 @@ def deploy(
     content = {
         "run": run.path.name,
         "chip": chip.name,
+        "chip_given": given or chip.name,
         "chip_digest": chip_digest(chip),
+        "map": stored_map(plan, profiled, mapper, seed),
+        "files": {name: file_digest(folder / name) for name in FILES},
         "n_correct": int((guess == test.labels).sum()),
         "n_total": len(test),
         "confusion": confusion.tolist(),
@@ -141,13 +158,16 @@ def counts_from_arrays(arrays: dict[str, AnyArray]) -> Counts:
     return Counts(**rest, critical=critical)
 
 
-def chip_digest(chip: hwsim.ChipSpec) -> str:
-    """Hash of everything in a chip's file: a bill is of this chip, not of its name."""
-    return hashlib.sha256(chip.model_dump_json().encode()).hexdigest()[:16]
+def file_digest(path: Path) -> str:
+    """Hash of a file: what `deploy.json` says is of these arrays and no others."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
 
 
-def load_deployment(run: RunFolder, chip: str) -> dict[str, Any]:
+def load_deployment(run: RunFolder, chip: str, given: str | None = None) -> dict[str, Any]:
     """What `deploy` wrote.
+
+    Args:
+        chip: its name. given: how it was named on the command line, for the message.
 
     Raises:
         FileNotFoundError: if the run was not deployed there.
@@ -155,6 +175,7 @@ def load_deployment(run: RunFolder, chip: str) -> dict[str, Any]:
     content = read_json(run.deployment(chip) / "deploy.json")
     if content is None:
         raise FileNotFoundError(
-            f"{run.path} was not deployed on {chip!r}: `neuro deploy {run.path} --chip {chip}`"
+            f"{run.path} was not deployed on {chip!r}: "
+            f"`neuro deploy {run.path} --chip {given or chip}`"
         )
     return content

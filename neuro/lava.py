@@ -28,7 +28,7 @@ def export_run(
     if n_samples > len(test):
         raise ValueError(f"{n_samples} samples asked for, the test split has {len(test)}")
     net = hwsim.load_network(run.chip_network)
-    plan = hwsim.compile(net, chip)
+    plan = hwsim.compile(net, chip, mapper=hwsim.MAPPERS["row-major"])  # Lava has no map
     samples = np.minimum(test.frames[:n_samples], 1)
     done = hwsim.simulate(plan, samples, record=("spikes",))
     folder = run.path / "lava"
@@ -64,7 +64,9 @@ def seconds_per_sample(
     run: RunFolder, chip: hwsim.ChipSpec, folder: Path, *, repeats: int = 5
 ) -> float:
     """Median time of a sample in the simulator, one thread, the samples in one call."""
-    plan = hwsim.compile(hwsim.load_network(run.chip_network), chip)
+    plan = hwsim.compile(
+        hwsim.load_network(run.chip_network), chip, mapper=hwsim.MAPPERS["row-major"]
+    )
     with np.load(folder / "inputs.npz") as file:
         samples = file[file.files[0]]
     shape = plan.network.inputs[0].shape

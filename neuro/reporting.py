@@ -15,19 +15,23 @@ from hwsim.quantization import Verdict
 from hwsim.report import write_report
 from hwsim.report.data import Accuracy, Curves, Raster, ReportInput
 from hwsim.report.layers import LayerRow
-from neuro.deploy import chip_digest, counts_from_arrays, load_deployment
+from neuro.deploy import FILES, counts_from_arrays, file_digest, load_deployment
+from neuro.mapping import deployed_plan
 from neuro.runs import RunFolder, read_json
 
 
-def write(run: RunFolder, chip: hwsim.ChipSpec) -> tuple[Path, Path]:
+def write(run: RunFolder, chip: hwsim.ChipSpec, *, given: str | None = None) -> tuple[Path, Path]:
     """Write the report of a deployment; returns the paths of the page and of its data.
+
+    Args:
+        given: how the chip was named, if not by its own name: the path of its file.
 
     Raises:
         FileNotFoundError: if the run was not deployed on the chip.
     """
     folder = run.deployment(chip.name)
     try:
-        content = gather(run, chip)
+        content = gather(run, chip, given=given)
     except (KeyError, TypeError, IndexError) as error:
         raise ValueError(
             f"{folder} or {run.path / 'result.json'} is damaged or of another version "
@@ -36,20 +40,19 @@ def write(run: RunFolder, chip: hwsim.ChipSpec) -> tuple[Path, Path]:
     return write_report(content, folder)
 
 
-def gather(run: RunFolder, chip: hwsim.ChipSpec) -> ReportInput:
+def gather(run: RunFolder, chip: hwsim.ChipSpec, *, given: str | None = None) -> ReportInput:
     """Everything the report shows."""
-    content, result = load_deployment(run, chip.name), run.result() or {}
-    if content["chip_digest"] != chip_digest(chip):
-        raise ValueError(
-            f"{run.path} was deployed on another {chip.name!r} than this one: deploy again"
-        )
-    folder = run.deployment(chip.name)
-    counts = counts_from_arrays(_arrays(folder / "counts.npz"))
+    content, result = load_deployment(run, chip.name, given), run.result() or {}
+    plan = deployed_plan(run, hwsim.load_network(run.chip_network), chip, content)
+    counts_file, spikes_file, raster_file = (
+        _arrays(run.deployment(chip.name) / name, content["files"][name]) for name in FILES
+    )
+    counts = counts_from_arrays(counts_file)
     names = result["class_names"]
     label, answer = (names[content["raster"][key]] for key in ("label", "answer"))
     return ReportInput(
         title=run.path.name,
-        plan=hwsim.compile(hwsim.load_network(run.chip_network), chip),
+        plan=plan,
         counts=counts,
         bill=hwsim.price(counts, chip),
         layers=tuple(LayerRow(**_tupled(row)) for row in content["layers"]),
@@ -62,12 +65,11 @@ def gather(run: RunFolder, chip: hwsim.ChipSpec) -> ReportInput:
         chance=1 / result["n_classes"],
         confusion=np.array(content["confusion"], dtype=np.int64),
         classes=tuple(names),
-        raster=Raster(
-            _arrays(folder / "raster.npz"), label, answer, np.array(content["raster"]["output"])
-        ),
+        raster=Raster(raster_file, label, answer, np.array(content["raster"]["output"])),
         curves=_curves(result),
         exactness=_exactness(run, content),
         provenance=_provenance(run, result, content),
+        spikes=spikes_file,
     )
 
 
@@ -75,9 +77,12 @@ def _tupled(row: dict[str, Any]) -> dict[str, Any]:
     return {**row, "shape": tuple(row["shape"])}
 
 
-def _arrays(path: Path) -> dict[str, AnyArray]:
+def _arrays(path: Path, digest: str) -> dict[str, AnyArray]:
+    """Arrays that were written with `deploy.json`, which knows their digest."""
     if not path.is_file():
         raise FileNotFoundError(f"{path} is missing: deploy again")
+    if file_digest(path) != digest:
+        raise ValueError(f"{path} is damaged or of another deployment: deploy again")
     try:
         # opened here: np.load leaves a file that is no zip open
         with path.open("rb") as raw, np.load(raw) as file:
@@ -124,7 +129,9 @@ def _provenance(run: RunFolder, result: dict[str, Any], content: dict[str, Any])
         f"integers {result['quantised']['best_epoch']}",
         "network": hwsim.load_network(run.chip_network).digest[:16],
         "command": f"neuro train {run.recipe.name} --seed {result['seed']}; neuro deploy "
-        f"{run.path.name} --chip {content['chip']}",
+        f"{run.path.name} --chip {content['chip_given']} --mapper {content['map']['mapper']} "
+        f"--seed {content['map']['seed']}",
+        "map": f"{content['map']['mapper']}, for {content['map']['profile']}",
         "date": date.strftime("%Y-%m-%d %H:%M UTC"),
         **{f"version of {name}": version for name, version in content["versions"].items()},
     }

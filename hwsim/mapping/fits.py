@@ -44,8 +44,8 @@ def fits(net: Network, chip: ChipSpec) -> tuple[Violation, ...]:
 
 def usage(net: Network, chip: ChipSpec) -> tuple[Fill, ...]:
     """How full each limit is, with the fewest cores; empty for a network that breaks one."""
-    partition = examine(net, chip)[1]
-    if partition is None:
+    violations, partition = examine(net, chip)
+    if violations or partition is None:
         return ()
     out = []
     for name, limit in LIMIT_OF.items():
@@ -60,7 +60,11 @@ def usage(net: Network, chip: ChipSpec) -> tuple[Fill, ...]:
 
 
 def examine(net: Network, chip: ChipSpec) -> tuple[tuple[Violation, ...], Partition | None]:
-    """Broken limits; if there are none, the network cut into the fewest parts."""
+    """Broken limits, and the network cut into the fewest parts that fit.
+
+    Layers for which there are none are cut by their number of neurons alone. What cannot be cut,
+    a network in real numbers or with a loop without delay, has no partition.
+    """
     if not net.is_integer:
         first = next((p.name for p in net.populations if p.neuron), net.output)
         remedy = "quantise it: hwsim.quantize(net, chip, samples)"
@@ -74,7 +78,7 @@ def examine(net: Network, chip: ChipSpec) -> tuple[tuple[Violation, ...], Partit
     too_much = {v.layer for v in alone}
     stuck = partition.settle({}, given_up=too_much) - too_much
     found = (*check_words(retimed, chip), *alone, *_of_cores(partition, stuck))
-    return found, None if found else partition
+    return found, partition
 
 
 def _loop(net: Network) -> str:

@@ -6,15 +6,26 @@ from typing import Literal
 import numpy as np
 
 from hwsim.arrays import FloatArray
+from hwsim.chips.nominal import nominal
 from hwsim.counts import Counts
 from hwsim.macs import macs
 from hwsim.mapping.plan import Plan
+from hwsim.mapping.use import Use, fill_of
 from hwsim.network import Network
 from hwsim.neuron import AnyNeuron
 from hwsim.simulation import Run
 from hwsim.synapses import Shape
-from hwsim.tally import WORK, nominal
+from hwsim.tally import WORK
 
+LIMIT_WORDS = {
+    "neurons": "neurons",
+    "synapse_bits": "synapse memory",
+    "axons_in": "axons in",
+    "axons_out": "axons out",
+    "neuron_configs": "neuron settings",
+    "v_th_configs": "thresholds",
+    "synapse_configs": "synapse words",
+}
 Role = Literal["input", "hidden", "output"]
 
 
@@ -158,18 +169,9 @@ def _layers_of(plan: Plan, parts: list[int]) -> dict[str, int]:
 
 
 def _fill(plan: Plan, parts: list[int]) -> dict[str, float]:
-    """Part used of each limit by all that is on a core."""
-    limits = plan.chip.limits
-    allowed = {
-        "neurons": ("neurons", limits.neurons_per_core),
-        "synapse memory": ("synapse_bits", limits.synapse_bits_per_core),
-        "axons in": ("axons_in", limits.axons_in_per_core),
-        "axons out": ("axons_out", limits.axons_out_per_core),
-    }
-    return {
-        name: sum(getattr(plan.parts[i].use, field) for i in parts) / most
-        for name, (field, most) in allowed.items()
-    }
+    """Part used of each limit by all that is on a core, in words."""
+    used = sum((use for i in parts if (use := plan.parts[i].use) is not None), start=Use())
+    return {LIMIT_WORDS[name]: part for name, part in fill_of(used, plan.chip.limits).items()}
 
 
 def _work(plan: Plan, counts: Counts) -> tuple[FloatArray, bool]:

@@ -6,7 +6,7 @@ import sys
 import typer
 from rich.markup import escape
 
-from neuro.cli import chips, data, demo, deploy, export, report, train
+from neuro.cli import chips, data, demo, deploy, export, fits, map, report, train
 from neuro.cli.console import err
 
 app = typer.Typer(
@@ -17,6 +17,8 @@ app = typer.Typer(
 )
 app.command()(demo.demo)
 app.command()(train.train)
+app.command()(fits.fits)
+app.command(name="map")(map.map_)
 app.command()(deploy.deploy)
 app.command()(report.report)
 app.command()(export.export)

@@ -6,11 +6,16 @@ import typer
 from rich.progress import Progress
 
 from neuro.cli.console import AsJson, Root, emit, err, percent
+from neuro.cli.opening import Chip
 
 
 def deploy(
     run: Annotated[str, typer.Argument(help="run folder, or the start of its name")],
-    chip: Annotated[str, typer.Option(help="chip by name, or a `.toml` file")] = "loihi1",
+    chip: Chip = "loihi1",
+    mapper: Annotated[str, typer.Option(help="how parts are placed; `neuro map` compares")] = (
+        "optimised"
+    ),
+    seed: Annotated[int, typer.Option(min=0, help="of the mapper's random numbers")] = 0,
     root: Root = None,
     as_json: AsJson = False,
 ) -> None:
@@ -24,25 +29,37 @@ def deploy(
     with Progress(console=err, transient=True, disable=not err.is_terminal) as progress:
         task = progress.add_task(f"simulating on {spec.title}", total=total)
         content = carry_over(
-            folder, spec, root=root, on_samples=lambda n: progress.advance(task, n)
+            folder,
+            spec,
+            mapper=mapper,
+            seed=seed,
+            given=chip,
+            root=root,
+            on_samples=lambda n: progress.advance(task, n),
         )
     emit(content, lines(content), as_json=as_json)
 
 
 def lines(content: dict[str, Any]) -> list[str]:
     """A deployment in a few lines."""
-    from hwsim.report.units import si
+    from hwsim.report.units import UNKNOWN, si
 
     bill, parity = content["bill"], content["parity"]
-    energy, latency = bill["energy_band_j"], bill["latency_band_s"]
+
+    def band(key: str, unit: str) -> str:
+        found = bill[key]
+        if found is None:
+            return UNKNOWN
+        return " ".join(
+            [si(found["median"], unit), f"[{si(found['p10'], unit)}, {si(found['p90'], unit)}]"]
+        )
+
     return [
         f"accuracy   {percent(content)} on {content['chip']}",
         f"exactness  {parity['n_different']} of {parity['n_spikes']} spikes differ between torch's "
         f"integers and the simulator, {parity['n_samples']} samples",
-        f"energy     {si(energy['median'], 'J')} per inference "
-        f"[{si(energy['p10'], 'J')}, {si(energy['p90'], 'J')}]",
-        f"latency    {si(latency['median'], 's')} "
-        f"[{si(latency['p10'], 's')}, {si(latency['p90'], 's')}], "
+        f"energy     {band('energy_band_j', 'J')} per inference",
+        f"latency    {band('latency_band_s', 's')}, "
         f"{content['steps']} + {content['latency_steps']} time steps on {content['cores']} cores",
         f"not known  {'; '.join(bill['unknown']) or 'nothing'}",
     ]

@@ -17,5 +17,5 @@ def report(
     from neuro.reporting import write
     from neuro.runs import open_run
 
-    page, data = write(open_run(run), hwsim.load_chip(chip))
+    page, data = write(open_run(run), hwsim.load_chip(chip), given=chip)
     emit({"html": str(page), "json": str(data)}, [f"report     {page}"], as_json=as_json)

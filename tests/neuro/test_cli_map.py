@@ -1,0 +1,190 @@
+"""`neuro map`: what it says is what the simulator counted, and the figure shows it."""
+
+import json
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+import hwsim
+from hwsim.mapping.stored import as_rows, plan_of
+from neuro import cli
+from neuro.mapping import make_map, random_samples, run_map
+from tests.neuro.test_cli_fits import chain, chip_file
+
+WORDS = ("--samples", 5, "--steps", 8, "--rate", 0.3)
+
+
+@pytest.fixture
+def neuro(tmp_path, capsys, monkeypatch):
+    """Run `neuro ...` in this process, in a folder with a network: (exit code, stdout, stderr)."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "100")
+    hwsim.save_network(chain(), tmp_path / "net.h5")
+
+    def run(*words):
+        monkeypatch.setattr(sys, "argv", ["neuro", *map(str, words)])
+        code = 0
+        try:
+            cli.main()
+        except SystemExit as end:
+            code = end.code or 0
+        said = capsys.readouterr()
+        return code, said.out, said.err
+
+    return run
+
+
+def small_cores(folder):
+    """Loihi 1 with four neurons a core."""
+    return chip_file(folder, {"neurons_per_core": 4})
+
+
+def test_the_numbers_are_those_of_a_simulation(neuro, tmp_path):
+    chip = small_cores(tmp_path)
+    code, out, err = neuro("map", "net.h5", "--chip", chip, *WORDS, "--json")
+    assert (code, err) == (0, "")
+    said, spec = json.loads(out), hwsim.load_chip(chip)
+    given = random_samples(chain(), 5, rate=0.3, steps=8, seed=0)
+    assert said["input"] == given.what
+    plan = hwsim.compile(chain(), spec, profile=hwsim.profile(chain(), given.frames), seed=0)
+    counts = hwsim.simulate(plan, given.frames).counts
+    bill = hwsim.price(counts, spec)
+    row = said["map"]
+    assert row["cores"] == counts.n_cores == 5
+    assert row["hops"] == pytest.approx((counts.hops_ew + counts.hops_ns).sum() / 5)
+    assert row["packets"] == pytest.approx(counts.packets.sum() / 5)
+    assert row["step_s"] == pytest.approx(bill.latency_s * 5 / counts.n_steps)
+    assert row["energy_delay_js"] == pytest.approx(bill.energy_j * bill.latency_s)
+    assert 0 < row["slowest_core_s"] < row["step_s"]
+    assert said["compared"] == []
+
+
+def test_the_lines_of_a_map(neuro, tmp_path):
+    code, out, _ = neuro("map", "net.h5", *WORDS)
+    assert code == 0
+    given = json.loads(neuro("map", "net.h5", *WORDS, "--json")[1])["map"]
+    step, energy = (
+        hwsim.report.units.si(given[k], u) for k, u in (("step_s", "s"), ("energy_j", "J"))
+    )
+    core = hwsim.report.units.si(given["slowest_core_s"], "s")
+    (layer,) = given["slowest_core_layers"]
+    packets = hwsim.report.units.number(given["packets"])
+    assert out.splitlines() == [
+        "map        net on loihi1: optimised, seed 0",
+        "input      5 samples of 8 steps of random spikes, rate 0.3 per neuron and step",
+        "cores      2 on 1 tile, 1 chip",
+        f"network    0 hops, {packets} packets per inference; 0 on the busiest link",
+        f"slowest    core {given['slowest_core']} ({layer}): {core} of an average step",
+        f"step       {step} on average, 8 steps per inference",
+        f"energy     {energy} per inference",
+    ]
+
+
+def test_baselines_stand_beside_the_optimised_map(neuro, tmp_path):
+    chip = small_cores(tmp_path)
+    said = json.loads(neuro("map", "net.h5", "--chip", chip, *WORDS, "--compare", "--json")[1])
+    assert [row["mapper"] for row in said["compared"]] == [
+        f"{name}, seed 0" for name in ("row-major", "random", "greedy", "halve")
+    ]
+    assert all(said["map"]["hops"] <= row["hops"] for row in said["compared"])
+    code, out, _ = neuro("map", "net.h5", "--chip", chip, *WORDS, "--compare")
+    assert code == 0
+    table = out.splitlines()[-7:]
+    assert table[1].split() == [
+        "mapper",
+        "cores",
+        "tiles",
+        "hops",
+        "link",
+        "step",
+        "energy",
+        "delay",
+    ]
+    assert [line.split()[0] for line in table[2:]] == [
+        "optimised", "row-major", "random", "greedy", "halve",
+    ]  # fmt: skip
+    assert "x 1.00" in table[2]
+
+
+def test_the_same_seed_gives_the_same_map_and_another_mapper_another(neuro, tmp_path):
+    chip = small_cores(tmp_path)
+    words = ("map", "net.h5", "--chip", chip, *WORDS, "--mapper", "random", "--json")
+    first, again, other = (json.loads(neuro(*words, "--seed", s)[1]) for s in (1, 1, 2))
+    assert first["map"] == again["map"]
+    assert first["map"]["hops"] != other["map"]["hops"]
+
+
+def test_inputs_come_from_a_file(neuro, tmp_path):
+    rng = np.random.default_rng(0)
+    frames = (rng.random((7, 8, 6)) < 0.5).astype(np.uint8)
+    np.savez(tmp_path / "inputs.npz", frames=frames)
+    np.save(tmp_path / "inputs.npy", frames)
+    answers = [
+        json.loads(neuro("map", "net.h5", "--inputs", f"inputs.{end}", "--json")[1])
+        for end in ("npz", "npy")
+    ]
+    assert [a["input"] for a in answers] == [f"7 samples of inputs.{end}" for end in ("npz", "npy")]
+    assert answers[0]["map"] == answers[1]["map"]
+    assert answers[0]["map"]["packets"] > frames.sum() / 7  # each input is one packet
+
+
+@pytest.mark.parametrize("kind", ["svg", "png", "pdf"])
+def test_the_figure_is_a_whole_file_and_the_same_every_time(neuro, tmp_path, kind):
+    starts = {"svg": b"<?xml", "png": b"\x89PNG", "pdf": b"%PDF"}
+    words = ("map", "net.h5", "--chip", small_cores(tmp_path), *WORDS)
+    assert neuro(*words, "--figure", f"a.{kind}")[0] == 0
+    assert neuro(*words, "--figure", f"b.{kind}")[0] == 0
+    one, other = ((tmp_path / f"{name}.{kind}").read_bytes() for name in "ab")
+    assert one.startswith(starts[kind])
+    assert one == other
+    assert not list(tmp_path.glob(".*.part"))
+
+
+def test_a_figure_of_another_kind_is_refused_before_anything_runs(neuro, tmp_path):
+    code, out, err = neuro("map", "net.h5", "--figure", "a.gif")
+    assert (code, out) == (1, "")
+    assert err == "error: a.gif: a figure is written as .svg, .png, .pdf, not '.gif'\n"
+
+
+def test_errors_are_one_line(neuro, tmp_path):
+    (tmp_path / "bad.npz").write_bytes(b"no zip")
+    np.save(tmp_path / "shape.npy", np.zeros((2, 3, 4), dtype=np.uint8))
+    chip = chip_file(tmp_path, {"axons_in_per_core": 10})
+    for words, start in (
+        (("--mapper", "best"), "unknown mapper 'best': there are optimised,"),
+        (("--inputs", "none.npz"), "no file of inputs none.npz"),
+        (("--inputs", "bad.npz"), "bad.npz holds no samples"),
+        (("--inputs", "shape.npy"), "samples have shape (2, 3, 4)"),
+        (("--chip", chip), "the network does not fit own: layer 'out': axons_in_per_core 16 of 10"),
+    ):
+        code, out, err = neuro("map", "net.h5", *words)
+        assert (code, out) == (1, "")
+        assert err.startswith(f"error: {start}")
+        assert err.count("\n") == 1
+
+
+def test_a_stored_map_is_the_map(tmp_path):
+    net, chip = chain(), hwsim.load_chip(small_cores(tmp_path))
+    given = random_samples(net, 3, rate=0.3, steps=8, seed=1)
+    plan = make_map(net, chip, given, "random", 3)
+    rows = json.loads(json.dumps(as_rows(plan)))
+    again = plan_of(net, chip, rows)
+    assert as_rows(again) == as_rows(plan)
+    first, second = (run_map(p, given, "").as_dict() for p in (plan, again))
+    assert first == second
+
+
+def test_a_map_of_another_network_is_refused(tmp_path):
+    net, chip = chain(), hwsim.load_chip("loihi1")
+    rows = as_rows(hwsim.compile(net, chip))
+    with pytest.raises(ValueError, match="places 0 neurons of 'out', which has 4"):
+        plan_of(net, chip, rows[:-1])
+    with pytest.raises(ValueError, match="on core 98304 of 98304"):
+        plan_of(net, chip, [*rows[:-1], rows[-1] | {"core": chip.n_cores}])
+    with pytest.raises(ValueError, match="every neuron on one core: KeyError"):
+        plan_of(net, chip, [{"population": "out"}])
+    twice = replace(net)
+    with pytest.raises(ValueError, match="places 8 neurons of 'out', which has 4"):
+        plan_of(twice, chip, [*rows, rows[-1]])
