@@ -47,12 +47,12 @@ def lava(ours: Ours, folder: Path) -> Iterator[Started]:
         yield facts, _named("Lava fixed_pt", once)
 
 
-def beside(module: str, script: str, row: str) -> Callable[[Ours, Path], Any]:
-    """A peer that is installed beside us and is handed network.npz."""
+def handed(command_of: Callable[[], list[str]], row: str) -> Callable[[Ours, Path], Any]:
+    """A peer in a process of its own that is handed network.npz."""
 
     @contextmanager
     def start(ours: Ours, folder: Path) -> Iterator[Started]:
-        command = served.here(module, script)
+        command = command_of()
         net, shift = ours.workload.network, dict.fromkeys(ours.run.shift, 0)
         if isinstance(ours.what, Plan):
             net, shift = ours.what.network, ours.what.shift
@@ -61,6 +61,11 @@ def beside(module: str, script: str, row: str) -> Callable[[Ours, Path], Any]:
             yield facts, _named(row, once)
 
     return start
+
+
+def beside(module: str, script: str, row: str) -> Callable[[Ours, Path], Any]:
+    """Such a peer, installed beside us."""
+    return handed(lambda: served.here(module, script), row)
 
 
 @contextmanager
@@ -112,6 +117,12 @@ SANAFE = Peer(
     "SANA-FE also routes every message and prices energy and time while it runs; its current is a "
     "double that is not truncated.",
 )
+NENGO_LOIHI = Peer(
+    "nengo-loihi",
+    handed(lambda: served.apart("nengo_loihi_peer.py"), "nengo-loihi emulator"),
+    "nengo-loihi walks spike by spike in Python, and our script adds a loop over steps to clear "
+    "the state and count spikes; the package is free for non-commercial use only.",
+)
 BRIAN2 = Peer(
     "brian2",
     beside("brian2", "brian2_peer.py", "Brian2 C++"),
@@ -132,7 +143,7 @@ TORCH = Peer(
 )
 
 FIELD: dict[str, tuple[Peer, ...]] = {
-    "dense": (LAVA, SANAFE, BRIAN2, TORCH),
+    "dense": (LAVA, SANAFE, NENGO_LOIHI, BRIAN2, TORCH),
     "conv": (LAVA, TORCH),
     "speech": (LAVA, BRIAN2, TORCH),
     "recurrent": (BRIAN2, NEST),

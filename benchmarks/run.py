@@ -25,6 +25,7 @@ def measure(name: str, peers: tuple[str, ...], n_rounds: int, say: Callable[[str
     """Rows of times and spikes of one workload, its limit, and who was not here."""
     ours = Ours.of(WORKLOADS[name]())
     contestants: list[Once] = [*ours.contestants(), _limit(ours)]
+    who: dict[str, str] = {}
     facts: dict[str, dict[str, Any]] = {}
     absent: dict[str, str] = {}
     with ExitStack() as stack:
@@ -40,7 +41,7 @@ def measure(name: str, peers: tuple[str, ...], n_rounds: int, say: Callable[[str
                 say(f"{name}: {peer.name} takes no part: {reason}")
                 continue
             facts[peer.name] = told | {"unfair": peer.unfair}
-            contestants.append(once)
+            contestants.append(_noted(once, peer.name, who))
         say(f"{name}: {n_rounds} rounds")
         times = in_turn(contestants, n_rounds)
     best = ours.sops_per_sample / times[BATCH if BATCH in times else ALONE].median_s
@@ -54,6 +55,7 @@ def measure(name: str, peers: tuple[str, ...], n_rounds: int, say: Callable[[str
         "seconds_per_sample": {row: t.median_s for row, t in times.items()},
         "rounds": {row: t.seconds for row, t in times.items()},
         "peers": facts,
+        "who": who,
         "absent": absent,
         "sops_per_s": best,
         "limit_sops_per_s": limit,
@@ -62,6 +64,17 @@ def measure(name: str, peers: tuple[str, ...], n_rounds: int, say: Callable[[str
     if UNCOUNTED in times:
         result["counting"] = times[BATCH].median_s / times[UNCOUNTED].median_s - 1
     return result
+
+
+def _noted(once: Once, peer: str, who: dict[str, str]) -> Once:
+    """The same, with the peer noted beside each of its rows."""
+
+    def noted() -> dict[str, float]:
+        rows = once()
+        who.update(dict.fromkeys(rows, peer))
+        return rows
+
+    return noted
 
 
 def _limit(ours: Ours) -> Once:

@@ -43,10 +43,9 @@ def _workload(result: Result) -> str:
 
 def _spikes(result: Result, row: str) -> str:
     """What the peer of a row counted, against ours."""
-    if row.startswith("hwsim"):
+    if row not in result["who"]:
         return "ours"
-    words = row.lower().replace("-", "").split()[0].strip(",")
-    facts = result["peers"][words]
+    facts = result["peers"][result["who"][row]]
     if "n_different" in facts:
         return f"{facts['n_different']} of {sum(facts['spikes'].values()):,} differ"
     off = sum(abs(n - result["spikes"][name]) for name, n in facts["spikes"].items())
