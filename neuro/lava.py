@@ -10,15 +10,20 @@ import numpy as np
 
 import hwsim
 from hwsim._accelerate import threads
+from hwsim.atomic import atomic_folder
 from hwsim.formats.lava import export_lava, verify_lava
 from neuro.runs import RunFolder, write_json
 from neuro.training.samples import load_split
+
+VERDICT = "verdict.json"
 
 
 def export_run(
     run: RunFolder, chip: hwsim.ChipSpec, *, n_samples: int, root: str | None = None
 ) -> Path:
     """Write the Lava folder of a run with its first test samples; returns the folder.
+
+    A verdict of Lava on the very same files is kept; on others it is not.
 
     Raises:
         ValueError: if there are fewer test samples.
@@ -32,9 +37,21 @@ def export_run(
     samples = np.minimum(test.frames[:n_samples], 1)
     done = hwsim.simulate(plan, samples, record=("spikes",))
     folder = run.path / "lava"
-    shutil.rmtree(folder, ignore_errors=True)
-    export_lava(net, samples, done, folder)
+    with atomic_folder(folder) as new:
+        export_lava(net, samples, done, new)
+        verdict = folder / VERDICT
+        if verdict.is_file() and _same(folder, new):
+            shutil.copy(verdict, new / VERDICT)
     return folder
+
+
+def _same(old: Path, new: Path) -> bool:
+    """Whether both hold the same export, byte for byte."""
+    names = sorted(path.name for path in new.iterdir())
+    return all(
+        (old / name).is_file() and (old / name).read_bytes() == (new / name).read_bytes()
+        for name in names
+    )
 
 
 def verify_run(run: RunFolder, chip: hwsim.ChipSpec, folder: Path) -> dict[str, Any]:
@@ -56,7 +73,7 @@ def verify_run(run: RunFolder, chip: hwsim.ChipSpec, folder: Path) -> dict[str, 
         f"the simulator is {ratio:.0f} times faster ({seconds * 1e3:.2f} ms a sample, Lava "
         f"{verdict.seconds_per_sample * 1e3:.0f} ms).",
     }
-    write_json(folder / "verdict.json", content)
+    write_json(folder / VERDICT, content)
     return content
 
 

@@ -16,6 +16,7 @@ from hwsim.report import write_report
 from hwsim.report.data import Accuracy, Curves, Raster, ReportInput
 from hwsim.report.layers import LayerRow
 from neuro.deploy import FILES, counts_from_arrays, file_digest, load_deployment
+from neuro.lava import VERDICT
 from neuro.mapping import deployed_plan
 from neuro.runs import RunFolder, read_json
 
@@ -106,7 +107,7 @@ def _exactness(run: RunFolder, content: dict[str, Any]) -> tuple[str, ...]:
         f"PyTorch's integers = the simulator's: {p['n_different']} of {p['n_spikes']} spikes and "
         f"{p['n_answers_different']} answers differ, {p['n_samples']} samples."
     ]
-    verdict = read_json(run.path / "lava" / "verdict.json")
+    verdict = read_json(run.path / "lava" / VERDICT)
     if verdict:
         said.append(verdict["sentence"])
     return tuple(said)

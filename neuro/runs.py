@@ -42,17 +42,19 @@ class RunFolder:
         """Folder of a deployment on a chip."""
         return self.path / f"deploy-{chip}"
 
+    def begin(self) -> None:
+        """Make the folder, with the recipe in it; called once the recipe is known to work."""
+        if not (self.path / "recipe.json").exists():
+            write_text(self.path / "recipe.json", self.recipe.model_dump_json(indent=2) + "\n")
+
     def result(self) -> dict[str, Any] | None:
         """What training reached; None if it has not ended."""
         return read_json(self.path / "result.json")
 
 
 def run_for(recipe: Recipe, root: Path = RUNS) -> RunFolder:
-    """The folder of a recipe's run, made if needed; an unfinished one is taken up again."""
-    path = root / f"{recipe.name}-{recipe.digest()}"
-    if not (path / "recipe.json").exists():
-        write_text(path / "recipe.json", recipe.model_dump_json(indent=2) + "\n")
-    return RunFolder(path, recipe)
+    """The folder of a recipe's run: it may not exist yet, an unfinished one is taken up again."""
+    return RunFolder(root / f"{recipe.name}-{recipe.digest()}", recipe)
 
 
 def open_run(path: str | Path) -> RunFolder:

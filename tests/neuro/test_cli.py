@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import h5py
 import numpy as np
@@ -14,6 +15,10 @@ import pytest
 
 import hwsim
 from neuro import cli
+from neuro.deploy import file_digest
+from neuro.mapping import PROFILE_SAMPLES
+from neuro.recipe import load_recipe
+from neuro.training.samples import load_split
 from tests.neuro.tiny import TINY
 
 CHIP = "loihi1"
@@ -241,15 +246,21 @@ def test_an_unknown_recipe_with_the_nearest_name(neuro):
     assert_one_line(neuro("train", "no.toml"), "no recipe file no.toml")
 
 
-def test_a_recipe_for_an_unknown_chip_or_data_set(neuro, tmp_path):
+def test_a_recipe_for_an_unknown_chip_or_data_set_leaves_no_run(neuro, tmp_path):
+    runs = tmp_path / "runs"
     file = recipe_file(tmp_path, ("[qat]\n", '[qat]\nchip = "loihi9"\n'))
-    assert_one_line(neuro("train", file), "unknown chip 'loihi9'")
+    assert_one_line(neuro("train", file, "--runs", runs), "unknown chip 'loihi9'")
     file = recipe_file(tmp_path, ("nmnist-slice", "nmnist-slize"))
-    assert_one_line(neuro("train", file), "nmnist-slize")
+    assert_one_line(neuro("train", file, "--runs", runs), "nmnist-slize")
+    assert not runs.exists()
 
 
 def test_a_report_before_its_deployment(neuro, run):
     assert_one_line(neuro("report", run), "was not deployed on 'loihi1'", "neuro deploy")
+    own = run / "own.toml"
+    assert neuro("chips", "copy", "loihi1", own)[0] == 0
+    answer = neuro("report", run, "--chip", own)
+    assert_one_line(answer, "was not deployed on 'own'", f"--chip {own}`")
 
 
 def test_a_truncated_network(neuro, run):
@@ -291,10 +302,68 @@ def test_damaged_counts(neuro, run):
     assert neuro("deploy", run)[0] == 0
     counts = run / f"deploy-{CHIP}" / "counts.npz"
     whole = counts.read_bytes()
+    other = json.loads((run / f"deploy-{CHIP}" / "deploy.json").read_text())
     for raw in (whole[: len(whole) // 2], b"", b"x" * 50):
         counts.write_bytes(raw)
         assert_one_line(neuro("report", run), "counts.npz", "deploy again")
+    (run / f"deploy-{CHIP}" / "deploy.json").write_text(
+        json.dumps(other | {"files": other["files"] | {"counts.npz": file_digest(counts)}})
+    )
+    assert_one_line(neuro("report", run), "counts.npz is damaged", "deploy again")
     assert not list(run.glob("deploy-*/report.*"))
+
+
+def test_a_map_is_made_from_held_back_samples_and_report_and_map_show_it(
+    neuro, run, monkeypatch, tmp_path
+):
+    profiled = []
+    measure = hwsim.profile
+    monkeypatch.setattr(
+        hwsim, "profile", lambda net, samples: profiled.append(samples) or measure(net, samples)
+    )
+    assert neuro("deploy", run, "--mapper", "random", "--seed", 4)[0] == 0
+    data = load_recipe(recipe_file(tmp_path)).data
+    hold = load_split(data, data.hold).frames[:PROFILE_SAMPLES]
+    assert [s.tolist() for s in profiled] == [hold.tolist()]
+
+    deployed = json.loads((run / f"deploy-{CHIP}" / "deploy.json").read_text())
+    assert (deployed["map"]["mapper"], deployed["map"]["seed"]) == ("random", 4)
+    cores = {row["core"]: row["population"] for row in deployed["map"]["parts"] if row["neurons"]}
+    files = json.loads(neuro("report", run, "--json")[1])
+    shown = json.loads(Path(files["json"]).read_text(encoding="utf-8"))["cores"]
+    assert {row["core"]: next(iter(row["layers"])) for row in shown} == cores
+    mapped = json.loads(neuro("map", run, "--json")[1])["map"]
+    assert mapped["mapper"] == "random, seed 4, as deployed"
+    assert mapped["slowest_core"] in cores
+    fresh = json.loads(neuro("map", run, "--mapper", "optimised", "--json")[1])["map"]
+    assert fresh["mapper"] == "optimised, seed 0"
+    assert neuro("fits", run)[0] == 0
+
+
+def test_arrays_of_another_deployment_are_refused(neuro, run):
+    assert neuro("deploy", run)[0] == 0
+    folder = run / f"deploy-{CHIP}"
+    for name in ("counts.npz", "spikes.npz", "raster.npz"):
+        whole = (folder / name).read_bytes()
+        np.savez(folder / name, a=np.zeros(3))
+        assert_one_line(neuro("report", run), f"{name} is damaged or of another deployment")
+        (folder / name).write_bytes(whole)
+    assert neuro("report", run)[0] == 0
+
+
+def test_a_lava_export_is_whole_and_keeps_a_verdict_on_the_same_files(neuro, run):
+    folder = run / "lava"
+    assert neuro("export", run, "--samples", 2)[0] == 0
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    (folder / "verdict.json").write_text('{"sentence": "Lava agrees."}')
+    assert neuro("export", run, "--samples", 2)[0] == 0
+    assert (folder / "verdict.json").is_file()
+    assert {name: (folder / name).read_bytes() for name in before} == before
+    assert_one_line(neuro("export", run, "--samples", 1000), "1000 samples asked for")
+    assert (folder / "verdict.json").is_file()  # nothing was touched
+    assert neuro("export", run, "--samples", 3)[0] == 0
+    assert not (folder / "verdict.json").exists()  # it was of other samples
+    assert not [p for p in run.iterdir() if p.name.startswith(".lava")]
 
 
 def test_a_network_that_does_not_fit(neuro, home, tmp_path):
