@@ -51,7 +51,8 @@ class SynapseFormat(_Spec):
 
     A synapse is a weight, the index of its target and perhaps a delay; blocks of up to
     `block_synapses` share a header, and every axon starts a new word. Widths not listed are
-    rounded up to the next that is.
+    rounded up to the next that is. `index_bits` of (0,) is a crossbar: no index is stored, and a
+    word as wide as a row makes every axon a row.
     """
 
     word_bits: PositiveInt

@@ -44,6 +44,8 @@ def axon_bits(n_synapses: AnyArray, n_targets: AnyArray, stored: Stored) -> IntA
     form = stored.form
     n_synapses = np.asarray(n_synapses, dtype=np.int64)
     index = _rounded_up(np.searchsorted(POWERS, n_targets), form.index_bits)
+    if form.index_bits == (0,):  # a crossbar: a weight's place is its target
+        index = np.zeros_like(index)
     weight = _rounded_up(np.array(stored.weight_bits), form.weight_bits)
     bits = n_synapses * (weight + index + (form.delay_bits if stored.delayed else 0))
     bits = bits + form.header_bits * -(-n_synapses // form.block_synapses)
