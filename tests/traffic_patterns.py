@@ -9,7 +9,7 @@ import numpy as np
 import hwsim
 from hwsim.network import Network, Population, Projection, WeightWord
 from hwsim.neuron import FixedNeuron
-from hwsim.noc import EAST, NORTH, SOUTH, WEST, traffic
+from hwsim.noc import EAST, NORTH, SOUTH, WEST, Grid, latency, traffic
 from hwsim.synapses import Dense, Sparse
 from tests.strategies import chip_with
 
@@ -158,3 +158,20 @@ PATTERNS = {
     "layer to layer": (layer_to_layer, (8, 4), LOIHI),
     "mapped network": (mapped_network, (8, 4), LOIHI),
 }
+
+
+def offered(columns, rows, matrix, hold, load):
+    """Rates that hold the busiest link for a share `load` of its time."""
+    busiest = latency(Grid(hold), matrix).held.max()
+    return matrix * (load / busiest)
+
+
+def poisson(columns, rates, n_packets, seed):
+    """Packets in order of birth: source and target (packets, 2), and when they are born."""
+    rng = np.random.default_rng(seed)
+    source, target = np.nonzero(rates)
+    flow = rates[source, target]
+    drawn = rng.choice(source.size, n_packets, p=flow / flow.sum())
+    born = np.cumsum(rng.exponential(1 / flow.sum(), n_packets))
+    ends = [np.stack([t[drawn] % columns, t[drawn] // columns], axis=1) for t in (source, target)]
+    return *ends, born

@@ -9,28 +9,11 @@ from hwsim.chips.files import load_chip
 from hwsim.noc import EAST, EJECT, INJECT, NORTH, SOUTH, WEST, Grid, latency, routes
 from tests.flit_simulator import drain
 from tests.strategies import chip_with, joined_by, rngs
-from tests.traffic_patterns import EQUAL, LOIHI, PATTERNS, everywhere, holding
+from tests.traffic_patterns import EQUAL, LOIHI, PATTERNS, everywhere, holding, offered, poisson
 
 N_PACKETS = 80_000
 LOADS = (0.1, 0.4, 0.65, 0.85)  # of the busiest link
 TOLERANCE = 0.05  # of the reference's mean latency
-
-
-def offered(columns, rows, matrix, hold, load):
-    """Rates that hold the busiest link for a share `load` of its time."""
-    busiest = latency(Grid(hold), matrix).held.max()
-    return matrix * (load / busiest)
-
-
-def poisson(columns, rates, n_packets, seed):
-    """Packets in order of birth: source and target (packets, 2), and when they are born."""
-    rng = np.random.default_rng(seed)
-    source, target = np.nonzero(rates)
-    flow = rates[source, target]
-    drawn = rng.choice(source.size, n_packets, p=flow / flow.sum())
-    born = np.cumsum(rng.exponential(1 / flow.sum(), n_packets))
-    ends = [np.stack([t[drawn] % columns, t[drawn] // columns], axis=1) for t in (source, target)]
-    return *ends, born
 
 
 def ways(source, target):
