@@ -1,4 +1,4 @@
-"""The mesh: routes as links, the load of every link, and how long packets travel and wait.
+"""The mesh: routes as links, and the traffic on them.
 
 Tiles stand on a grid, each with a router. A directed link leads from every router to each
 neighbour; a tile's port hands packets to its router (`INJECT`), another takes them from it
@@ -7,43 +7,13 @@ way for that link's own time, one packet at a time, first come first served. A p
 a hop's published time is that of a whole spike message [Davies2018]. Queues are unbounded: nothing
 is dropped, and no full buffer holds up the link before it.
 
-Mean latency under load (`latency`). Packets enter as Poisson streams. With λ_j packets a second
-on link j, held s_j each, ρ_j = λ_j s_j, of them a_ij that come from link i, a packet waits
-
-    W_j = ρ_j s_j / (2 (1 - ρ_j)) - Σ_i (a_ij / λ_j) C_ij.
-
-The first term is M/D/1 [Kleinrock1975]. C_ij is the wait that the packets from i would cause each
-other at j, had link i not already spaced them. It is known exactly in two limits:
-
-- All packets of i go on to j, and s_i <= s_j: what waits in a tree of servers with fixed times is
-  what would wait at its root alone [Neely2005], and in a row of such servers what would wait at
-  the slowest [Friedman1965]. So C_ij is the M/D/1 wait of a_ij at link i.
-- Link i is always held: its packets to j are a Bernoulli choice of its slots, and j with several
-  such inputs is the output of a slotted switch [Karol1987], C_ij = a_ij s_i s_j / (2 (1 - ρ_j)).
-
-Between them lies g_ij = (λ_i - a_ij) s_i / (1 - a_ij s_i), the share of link i's time left over by
-the packets to j that other packets take: 0 in the first limit, 1 in the second. With it
-
-    C_ij = a_ij s_i (s_i + g_ij (s_j - s_i)) / (2 (1 - m_ij)),
-    m_ij = (1 - g_ij) a_ij s_i + g_ij ρ_j               where s_i <= s_j.
-
-Where link i is the slower one, packets come further apart than j needs: alone they never wait.
-Then s_j takes the place of s_i, but where other inputs interfere, for their share of the time
-that these packets leave:
-
-    C_ij = a_ij s_j (s_j + g_ij h_ij (s_i - s_j)) / (2 (1 - m_ij)),
-    h_ij = (ρ_j - a_ij s_j) / (1 - a_ij s_j),  m_ij = (1 - g_ij) a_ij s_j + g_ij ρ_j.
-
-A link with one input of the same time has W = 0, as it must. Approximated: the streams that meet
-at a link are taken as independent; g and h join the limits in straight lines; a stream is
-described by its two rates, whatever shaped it further upstream. Nothing is fitted. Decomposing
-the network link by link is as in [Ogras2010], whose routers have finite buffers.
-
-Bursts (`Critical` in `hwsim.counts`). The spikes of a time step are not a
-stream. All of them have arrived no earlier than the farthest has gone its way, and no earlier than
-the last of the n packets on any link j has passed it and gone on,
+The spikes of a time step (`hwsim.travel`, `Critical` in `hwsim.counts`) are a burst. All of its
+packets have arrived no earlier than the farthest has gone its way, and no earlier than the last of
+the n packets on any link j, held s_j by each, has passed it and gone on,
 
     t >= min over packets on j (way to j) + n s_j + min over packets on j (way from j).
+
+For packets that come all the time see `hwsim.contention`.
 """
 
 from collections.abc import Mapping
@@ -51,7 +21,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.sparse import coo_array, csr_array
+from scipy.sparse import coo_array
 
 from hwsim.arrays import FloatArray, IntArray, frozen
 from hwsim.chips.spec import ChipSpec, Constant
@@ -118,25 +88,6 @@ class Grid:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Latency:
-    """How long packets travel: means over all packets, and what each link adds.
-
-    Attributes:
-        zero_load_s: mean latency of a packet that meets no other.
-        mean_s: mean latency under load; inf where a link is offered all it can pass, or more.
-        rates_hz: packets per second on every link, (6, rows, columns).
-        held: share of its time for which each link is held, (6, rows, columns).
-        wait_s: mean wait before each link, (6, rows, columns).
-    """
-
-    zero_load_s: float
-    mean_s: float
-    rates_hz: FloatArray
-    held: FloatArray
-    wait_s: FloatArray
-
-
-@dataclass(frozen=True, slots=True, eq=False)
 class LinkTraffic:
     """Packets per sample on every link between routers that carries any.
 
@@ -174,74 +125,6 @@ def routes(
     kind[k < 0] = INJECT
     kind[k == (ew + ns)[way]] = EJECT
     return indptr, (kind * rows + y) * columns + x
-
-
-def latency(grid: Grid, offered: FloatArray | csr_array | coo_array) -> Latency:
-    """Mean packet latency of Poisson traffic; the model is the module's.
-
-    Args:
-        offered: packets per second from tile to tile, (tiles, tiles), dense or sparse.
-
-    Raises:
-        ValueError: if a rate is negative or not finite, or there is no traffic.
-    """
-    n_tiles = grid.rows * grid.columns
-    flows = coo_array(offered)
-    if flows.shape != (n_tiles, n_tiles):
-        raise ValueError(f"traffic has shape {flows.shape}, the grid has {n_tiles} tiles")
-    used = flows.data != 0
-    rate = flows.data[used].astype(np.float64)
-    source, target = (x[used].astype(np.int64) for x in (flows.row, flows.col))
-    if rate.size == 0 or not np.isfinite(rate).all() or rate.min() < 0:
-        raise ValueError("traffic must be rates, 0 or more, and some of them more")
-    indptr, links = routes(grid.columns, grid.rows, source, target)
-    hold = grid.hold_s.reshape(-1)
-    on_way = np.repeat(rate, np.diff(indptr))
-    rates = np.bincount(links, on_way, hold.size).astype(np.float64)
-    goes_on = np.ones(links.size, dtype=bool)
-    goes_on[indptr[1:] - 1] = False  # every way ends there
-    goes_on = np.flatnonzero(goes_on)
-    joined = coo_array(
-        (on_way[goes_on], (links[goes_on], links[goes_on + 1])), shape=(hold.size, hold.size)
-    )
-    wait = _waits(hold, rates, joined)
-    zero_load = float(rates @ hold / rate.sum())
-    carrying = rates > 0
-    waited = float(rates[carrying] @ wait[carrying] / rate.sum())
-    shape = grid.hold_s.shape
-    return Latency(
-        zero_load,
-        zero_load + waited,
-        rates.reshape(shape),
-        (rates * hold).reshape(shape),
-        wait.reshape(shape),
-    )
-
-
-def _waits(hold: FloatArray, rates: FloatArray, joined: coo_array) -> FloatArray:
-    """Mean wait before every link, inf where it is offered all it can pass: the module's W.
-
-    Args:
-        hold, rates: (links,). joined: packets per second from link to link, entries may repeat.
-    """
-    held = rates * hold
-    full = held >= 1
-    wait = np.where(full, np.inf, held * hold / (2 * np.where(full, 1.0, 1 - held)))
-    between = joined.tocsr().tocoo()  # adds up the entries of a pair
-    i, j, rate = between.row, between.col, between.data
-    open_end = ~full[j]
-    i, j, rate = i[open_end], j[open_end], rate[open_end]
-    near = np.minimum(hold[i], hold[j])  # the shorter time of the two
-    left = np.maximum(1 - rate * hold[i], np.finfo(float).tiny)  # 0 where i is full of them
-    others = np.clip((held[i] - rate * hold[i]) / left, 0, 1)
-    meeting = (held[j] - rate * hold[j]) / (1 - rate * hold[j])
-    mixed = others * np.where(hold[i] > hold[j], meeting, 1.0)
-    span = near + mixed * (np.maximum(hold[i], hold[j]) - near)
-    load = (1 - others) * rate * near + others * held[j]
-    spared = rate * near * span / (2 * (1 - load))
-    np.subtract.at(wait, j, rate / rates[j] * spared)
-    positive: FloatArray = np.maximum(wait, 0.0)
-    return positive
 
 
 def extent(chip: ChipSpec, n_chips: int) -> tuple[int, int]:

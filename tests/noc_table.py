@@ -8,11 +8,21 @@ from pathlib import Path
 
 import numpy as np
 
-from hwsim.noc import Grid, latency
+from hwsim.contention import latency
+from hwsim.noc import Grid
 from hwsim.travel import travel
 from tests.bursts import burst_plan, last_arrival
 from tests.flit_simulator import drain
-from tests.traffic_patterns import PATTERNS, holding, offered, poisson
+from tests.traffic_patterns import (
+    MULTICASTS,
+    PATTERNS,
+    each_alone,
+    holding,
+    offered,
+    poisson,
+    poisson_messages,
+    to_load,
+)
 
 FOLDER = Path(__file__).parents[1] / "experiments" / "noc"
 LOADS = (0.1, 0.3, 0.5, 0.65, 0.8, 0.9)
@@ -27,22 +37,50 @@ def latency_rows():
         matrix = pattern(columns, rows)
         for load in LOADS:
             rates = offered(columns, rows, matrix, hold, load)
-            model = latency(Grid(hold), rates)
+            model = each_alone(Grid(hold), rates)
             queue = model.held * hold / (2 * (1 - model.held))
             plain = model.zero_load_s + (queue * model.rates_hz).sum() / rates.sum()
-            source, target, born = poisson(columns, rates, N_PACKETS, seed=int(100 * load))
-            arrived, _ = drain(hold, source, target, born)
-            reference = (arrived - born)[N_PACKETS // 10 :].mean()
+            packets = poisson(columns, rates, N_PACKETS, seed=int(100 * load))
+            reference = mean_latency(hold, packets)
             yield {
-                "pattern": name,
-                "mesh": f"{columns}x{rows}",
-                "load": load,
-                "alone_ns": f"{model.zero_load_s * 1e9:.2f}",
-                "model_ns": f"{model.mean_s * 1e9:.2f}",
-                "reference_ns": f"{reference * 1e9:.2f}",
-                "error_percent": f"{100 * (model.mean_s / reference - 1):+.2f}",
+                **row_of(name, columns, rows, load, model, reference),
                 "md1_error_percent": f"{100 * (plain / reference - 1):+.2f}",
             }
+
+
+def multicast_rows():
+    """One row per multicast and load: the packets of one spike are handed over at once."""
+    for name, of in MULTICASTS.items():
+        (columns, rows), times, messages = of()
+        grid = Grid(holding(columns, rows, **times))
+        for load in LOADS:
+            offer = to_load(grid, messages, load)
+            packets = poisson_messages(columns, offer, N_PACKETS, seed=int(100 * load))
+            reference = mean_latency(grid.hold_s, packets)
+            n_each = offer.rate_hz @ offer.sends.sum(axis=1) / offer.rate_hz.sum()
+            yield {
+                **row_of(name, columns, rows, load, latency(grid, offer), reference),
+                "packets_per_spike": f"{n_each:.1f}",
+            }
+
+
+def mean_latency(hold, packets):
+    """Seconds in the flit-level mesh, without the first tenth, which found empty queues."""
+    source, target, born = packets
+    arrived, _ = drain(hold, source, target, born)
+    return (arrived - born)[born.size // 10 :].mean()
+
+
+def row_of(name, columns, rows, load, model, reference):
+    return {
+        "pattern": name,
+        "mesh": f"{columns}x{rows}",
+        "load": load,
+        "alone_ns": f"{model.zero_load_s * 1e9:.2f}",
+        "model_ns": f"{model.mean_s * 1e9:.2f}",
+        "reference_ns": f"{reference * 1e9:.2f}",
+        "error_percent": f"{100 * (model.mean_s / reference - 1):+.2f}",
+    }
 
 
 def burst_rows():
@@ -79,4 +117,5 @@ def write(name, rows):
 if __name__ == "__main__":
     FOLDER.mkdir(parents=True, exist_ok=True)
     write("latency.csv", latency_rows())
+    write("multicast.csv", multicast_rows())
     write("bursts.csv", burst_rows())

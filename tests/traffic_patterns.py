@@ -4,12 +4,16 @@ A pattern gives relative rates from tile to tile, (tiles, tiles); tile t stands 
 t % columns and row t // columns.
 """
 
+from dataclasses import replace
+
 import numpy as np
+from scipy.sparse import csr_array
 
 import hwsim
+from hwsim.contention import Messages, latency
 from hwsim.network import Network, Population, Projection, WeightWord
 from hwsim.neuron import FixedNeuron
-from hwsim.noc import EAST, NORTH, SOUTH, WEST, Grid, latency, traffic
+from hwsim.noc import EAST, NORTH, SOUTH, WEST, Grid, traffic
 from hwsim.synapses import Dense, Sparse
 from tests.strategies import chip_with
 
@@ -107,8 +111,8 @@ def layer_to_layer(columns, rows):
     return matrix
 
 
-def mapped_network(columns, rows):
-    """Packets per sample of a recurrent and a sparse layer on the cores of this mesh."""
+def mapped(columns, rows):
+    """A recurrent and a sparse layer on the cores of this mesh, and their spikes per sample."""
     rng = np.random.default_rng(7)
     word = WeightWord(n_bits=8, exp=0, sign_mode="mixed", message_bits=0)
     neuron = FixedNeuron.of(du=2048, dv=512, v_th=220)
@@ -131,7 +135,12 @@ def mapped_network(columns, rows):
     plan = hwsim.compile(net, chip)
     samples = (rng.random((4, 20, 96)) < 0.2).astype(np.int64)
     spikes = hwsim.simulate(plan, samples).spike_counts
-    return traffic(plan, {n: s.mean(axis=0) for n, s in spikes.items()}).toarray()
+    return plan, {name: counts.mean(axis=0) for name, counts in spikes.items()}
+
+
+def mapped_network(columns, rows):
+    """The packets of a mapped network, each on its own."""
+    return traffic(*mapped(columns, rows)).toarray()
 
 
 def sparse(rng, n_sources, n_targets, per_source):
@@ -141,6 +150,29 @@ def sparse(rng, n_sources, n_targets, per_source):
     indptr = np.arange(n_sources + 1) * per_source
     weight = rng.integers(-30, 60, target.size) * 2
     return Sparse.of(weight, indptr=indptr, target=target, n_targets=n_targets)
+
+
+def mapped_messages():
+    """The spikes of a mapped network, one packet to every core that listens."""
+    return (8, 4), LOIHI, Messages.of(*mapped(8, 4), sample_s=1.0)
+
+
+def some_each(columns, rows, n_targets, seed):
+    """Six senders on every tile, each with some tiles to send to."""
+    rng, n_tiles = np.random.default_rng(seed), columns * rows
+    source = np.repeat(np.arange(n_tiles), 6)
+    sends = np.zeros((source.size, n_tiles), dtype=np.int64)
+    for row in sends:
+        row[rng.choice(n_tiles, n_targets, replace=False)] = 1
+    return Messages(source, csr_array(sends), np.ones(source.size))
+
+
+def pairs():
+    return (8, 4), LOIHI, some_each(8, 4, 2, seed=1)
+
+
+def eights():
+    return (6, 5), EQUAL, some_each(6, 5, 8, seed=2)
 
 
 PATTERNS = {
@@ -160,9 +192,17 @@ PATTERNS = {
 }
 
 
+MULTICASTS = {"mapped network": mapped_messages, "pairs": pairs, "eights": eights}
+
+
+def each_alone(grid, rates):
+    """The model's latency where every packet is a message of its own."""
+    return latency(grid, Messages.alone(rates))
+
+
 def offered(columns, rows, matrix, hold, load):
     """Rates that hold the busiest link for a share `load` of its time."""
-    busiest = latency(Grid(hold), matrix).held.max()
+    busiest = each_alone(Grid(hold), matrix).held.max()
     return matrix * (load / busiest)
 
 
@@ -175,3 +215,28 @@ def poisson(columns, rates, n_packets, seed):
     born = np.cumsum(rng.exponential(1 / flow.sum(), n_packets))
     ends = [np.stack([t[drawn] % columns, t[drawn] // columns], axis=1) for t in (source, target)]
     return *ends, born
+
+
+def to_load(grid, messages, load):
+    """The same messages at a rate that holds the busiest link for a share `load` of its time."""
+    busiest = latency(grid, messages).held.max()
+    return replace(messages, rate_hz=messages.rate_hz * (load / busiest))
+
+
+def poisson_messages(columns, messages, n_packets, seed):
+    """The packets of messages in order of birth, those of one message in any order."""
+    rng = np.random.default_rng(seed)
+    rate, sends = messages.rate_hz, messages.sends
+    n_each = rate @ sends.sum(axis=1) / rate.sum()
+    n = int(n_packets / n_each)
+    drawn = rng.choice(rate.size, n, p=rate / rate.sum())
+    born = np.cumsum(rng.exponential(1 / rate.sum(), n))
+    ends = sends.indptr
+    target = [
+        rng.permutation(np.repeat(sends.indices[a:b], sends.data[a:b]))
+        for a, b in zip(ends[drawn], ends[drawn + 1], strict=True)
+    ]
+    size = [t.size for t in target]
+    tiles = np.repeat(messages.source[drawn], size), np.concatenate(target)
+    places = [np.stack([t % columns, t // columns], axis=1) for t in tiles]
+    return *places, np.repeat(born, size)

@@ -4,16 +4,31 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.sparse import coo_array, csr_array
 
 from hwsim.chips.files import load_chip
-from hwsim.noc import EAST, EJECT, INJECT, NORTH, SOUTH, WEST, Grid, latency, routes
+from hwsim.contention import Messages, latency
+from hwsim.noc import EAST, EJECT, INJECT, NORTH, SOUTH, WEST, Grid, routes
 from tests.flit_simulator import drain
 from tests.strategies import chip_with, joined_by, rngs
-from tests.traffic_patterns import EQUAL, LOIHI, PATTERNS, everywhere, holding, offered, poisson
+from tests.traffic_patterns import (
+    EQUAL,
+    LOIHI,
+    MULTICASTS,
+    PATTERNS,
+    each_alone,
+    everywhere,
+    holding,
+    offered,
+    poisson,
+    poisson_messages,
+    to_load,
+)
 
 N_PACKETS = 80_000
 LOADS = (0.1, 0.4, 0.65, 0.85)  # of the busiest link
 TOLERANCE = 0.05  # of the reference's mean latency
+MULTICAST_TOLERANCE = 0.1
 
 
 def ways(source, target):
@@ -32,7 +47,7 @@ def test_mean_latency_is_that_of_the_flit_level_mesh(name, record_property):
     matrix = pattern(columns, rows)
     for load in LOADS:
         rates = offered(columns, rows, matrix, hold, load)
-        model = latency(Grid(hold), rates)
+        model = each_alone(Grid(hold), rates)
         source, target, born = poisson(columns, rates, N_PACKETS, seed=int(100 * load))
         arrived, passed = drain(hold, source, target, born)
         taken = arrived - born
@@ -55,6 +70,48 @@ def test_mean_latency_is_that_of_the_flit_level_mesh(name, record_property):
         )
         assert model.zero_load_s == pytest.approx(alone.mean(), rel=0.02)  # of those drawn
         assert abs(error) < TOLERANCE, f"{name} at {load}: {error:+.1%}"
+
+
+@pytest.mark.parametrize("name", MULTICASTS)
+def test_spikes_to_many_cores_at_once_wait_for_each_other_as_on_the_flit_level_mesh(name):
+    (columns, rows), times, messages = MULTICASTS[name]()
+    grid = Grid(holding(columns, rows, **times))
+    for load in LOADS[:3]:  # beyond, the model is too high: see `experiments/noc`
+        offer = to_load(grid, messages, load)
+        model = latency(grid, offer)
+        source, target, born = poisson_messages(columns, offer, N_PACKETS, seed=int(100 * load))
+        arrived, passed = drain(grid.hold_s, source, target, born)
+        assert passed[EJECT].sum() == born.size
+        reference = (arrived - born)[born.size // 10 :].mean()
+        error = model.mean_s / reference - 1
+        assert abs(error) < MULTICAST_TOLERANCE, f"{name} at {load}: {error:+.1%}"
+        each = Messages.alone(coo_array(rates_of(offer)))
+        alone = latency(grid, each)
+        assert alone.rates_hz == pytest.approx(model.rates_hz)
+        assert alone.zero_load_s == pytest.approx(model.zero_load_s)
+        assert alone.mean_s < model.mean_s
+
+
+def rates_of(messages):
+    """Packets per second from tile to tile."""
+    n_tiles = messages.sends.shape[1]
+    rates = np.zeros((n_tiles, n_tiles))
+    np.add.at(rates, messages.source, messages.sends.toarray() * messages.rate_hz[:, None])
+    return rates
+
+
+def test_the_packets_of_one_message_wait_at_their_port_in_turn():
+    """Without other load, and no slower link on the way: 0, 1, ... 4 times the port's time."""
+    sends = np.zeros((1, 6), dtype=np.int64)
+    sends[0, 5] = 5
+    messages = Messages(np.array([0]), csr_array(sends), np.array([1e-9]))
+    found = latency(Grid(holding(6, 1, ew=2.0, ns=1.0, port=2.0)), messages)
+    assert found.mean_s - found.zero_load_s == pytest.approx(2 * 2.0)
+    # with a slower link behind it they wait there for the rest
+    found = latency(Grid(holding(6, 1, ew=3.0, ns=1.0, port=2.0)), messages)
+    assert found.mean_s - found.zero_load_s == pytest.approx(2 * 3.0)
+    assert found.wait_s.reshape(-1)[INJECT * 6] == pytest.approx(2 * 2.0)
+    assert found.wait_s.reshape(-1)[EAST * 6] == pytest.approx(2 * 1.0)
 
 
 @st.composite
@@ -102,14 +159,14 @@ def test_without_load_nothing_waits(mesh):
     """Exactly, in the limit; and packets far apart in the flit-level mesh take just as long."""
     columns, rows, times, rates = mesh
     grid = Grid(holding(columns, rows, **times))
-    light = latency(grid, rates * 1e-12)
+    light = each_alone(grid, rates * 1e-12)
     assert light.mean_s == pytest.approx(light.zero_load_s, rel=1e-10)
-    assert light.zero_load_s == pytest.approx(latency(grid, rates).zero_load_s, rel=1e-12)
+    assert light.zero_load_s == pytest.approx(each_alone(grid, rates).zero_load_s, rel=1e-12)
     source, target, born = poisson(columns, rates * 1e-9, 50, seed=0)
     arrived, _ = drain(grid.hold_s, source, target, born)
     alone = seconds_alone(ways(source, target), **times)
     assert arrived - born == pytest.approx(alone, rel=1e-3)
-    one = latency(grid, np.eye(1, rates.shape[0] ** 2, rates.shape[0] - 1).reshape(rates.shape))
+    one = each_alone(grid, np.eye(1, rates.shape[0] ** 2, rates.shape[0] - 1).reshape(rates.shape))
     far = seconds_alone((columns - 1, rows - 1), **times)
     assert one.zero_load_s == pytest.approx(far, rel=1e-12)
 
@@ -119,18 +176,18 @@ def test_latency_keeps_to_the_symmetries_of_the_mesh(mesh):
     """Mirrored traffic, scaled time, and rows and columns told apart only by their times."""
     columns, rows, times, rates = mesh
     n = columns * rows
-    found = latency(Grid(holding(columns, rows, **times)), rates).mean_s
+    found = each_alone(Grid(holding(columns, rows, **times)), rates).mean_s
     tile = np.arange(n).reshape(rows, columns)
     for mirrored in (tile[:, ::-1], tile[::-1], tile[::-1, ::-1]):
         order = mirrored.reshape(-1)
-        again = latency(Grid(holding(columns, rows, **times)), rates[np.ix_(order, order)])
+        again = each_alone(Grid(holding(columns, rows, **times)), rates[np.ix_(order, order)])
         assert again.mean_s == pytest.approx(found, rel=1e-9)
     slower = {key: 3 * value for key, value in times.items()}
-    scaled = latency(Grid(holding(columns, rows, **slower)), rates / 3)
+    scaled = each_alone(Grid(holding(columns, rows, **slower)), rates / 3)
     assert scaled.mean_s == pytest.approx(3 * found, rel=1e-9)
     wider = np.zeros((2 * n, 2 * n))  # tiles that nobody uses change nothing
     wider[:n, :n] = rates
-    more_rows = latency(Grid(holding(columns, 2 * rows, **times)), wider)
+    more_rows = each_alone(Grid(holding(columns, 2 * rows, **times)), wider)
     assert more_rows.mean_s == pytest.approx(found, rel=1e-9)
 
 
@@ -138,7 +195,7 @@ def test_latency_keeps_to_the_symmetries_of_the_mesh(mesh):
 def test_more_load_never_makes_packets_faster(mesh):
     columns, rows, times, rates = mesh
     grid = Grid(holding(columns, rows, **times))
-    means = [latency(grid, rates * scale).mean_s for scale in (0.1, 0.5, 1, 1.5, 1.9)]
+    means = [each_alone(grid, rates * scale).mean_s for scale in (0.1, 0.5, 1, 1.5, 1.9)]
     assert np.all(np.diff(means) >= 0)
     assert np.isfinite(means).all()
 
@@ -148,7 +205,7 @@ def test_what_waits_in_a_row_of_links_waits_at_the_slowest():
     grid = Grid(holding(6, 1, ew=2.0, ns=1.0, port=2.0))
     rates = np.zeros((6, 6))
     rates[0, 5] = 0.4
-    found = latency(grid, rates)
+    found = each_alone(grid, rates)
     assert found.mean_s - found.zero_load_s == pytest.approx(0.8 * 2 / (2 * 0.2))
     assert np.flatnonzero(found.wait_s).tolist() == [INJECT * 6]
 
@@ -158,17 +215,17 @@ def test_what_waits_in_a_tree_waits_at_its_root():
     grid = Grid(holding(5, 1, ew=1.0, ns=1.0, port=1.0))
     rates = np.zeros((5, 5))
     rates[:4, 4] = 0.2
-    found = latency(grid, rates)
+    found = each_alone(grid, rates)
     assert found.mean_s - found.zero_load_s == pytest.approx(0.8 / (2 * 0.2))
 
 
 def test_a_link_that_is_offered_more_than_it_passes_takes_for_ever():
     matrix = everywhere(4, 4)
     hold = holding(4, 4, **EQUAL)
-    nearly = latency(Grid(hold), offered(4, 4, matrix, hold, 1 - 1e-9))
+    nearly = each_alone(Grid(hold), offered(4, 4, matrix, hold, 1 - 1e-9))
     assert np.isfinite(nearly.mean_s)
     for load in (1 + 1e-9, 1.5, 40.0):
-        found = latency(Grid(hold), offered(4, 4, matrix, hold, load))
+        found = each_alone(Grid(hold), offered(4, 4, matrix, hold, load))
         assert found.mean_s == np.inf
         assert np.isfinite(found.zero_load_s)
         full = found.held >= 1 - 1e-12
@@ -190,12 +247,13 @@ def test_a_link_that_is_offered_more_than_it_passes_takes_for_ever():
         (np.zeros((4, 4)), "some of them more"),
         (np.full((4, 4), np.nan), "must be rates"),
         (-np.ones((4, 4)), "must be rates"),
-        (np.ones((3, 3)), r"shape \(3, 3\), the grid has 4 tiles"),
+        (np.ones((3, 3)), r"among 3 tiles, the grid has 4"),
+        (np.ones((3, 4)), r"from tile to tile, got shape \(3, 4\)"),
     ],
 )
 def test_what_is_no_traffic_is_refused(rates, message):
     with pytest.raises(ValueError, match=message):
-        latency(Grid(holding(2, 2, **EQUAL)), rates)
+        each_alone(Grid(holding(2, 2, **EQUAL)), rates)
 
 
 def test_what_is_no_grid_is_refused():
