@@ -27,12 +27,14 @@ def add_rows(fired, rows, sums):
 
 
 @njit()
-def add_listed(fired, steps, indptr, target, delay, weight, ring):
-    """Listed synapses with delays, into a ring of sums: int8 to int32."""
+def add_listed(fired, steps, runs_of, run_ptr, run_delay, target, weight, ring):
+    """Listed synapses, each source's in runs of one delay, into a ring of sums: int8 to int32."""
+    one = np.uint32(1)
     for k in range(fired.shape[0]):
-        for i in range(indptr[fired[k]], indptr[fired[k] + np.uint32(1)]):
-            slot = (steps[k] + delay[i]) & np.uint32(SLOTS - 1)
-            ring[slot, target[i]] += weight[i]
+        for r in range(runs_of[fired[k]], runs_of[fired[k] + one]):
+            slot = ring[(steps[k] + run_delay[r]) & np.uint32(SLOTS - 1)]
+            for i in range(run_ptr[r], run_ptr[r + one]):
+                slot[target[i]] += weight[i]
 
 
 @njit()
@@ -59,15 +61,9 @@ def additions(net: Network, p: Projection, spikes: AnyArray) -> Additions:
     _, step, neuron = np.nonzero(spikes)
     fired, size = neuron.astype(np.uint32), net[p.target].size
     if isinstance(p.synapses, Sparse):
-        listed = p.synapses
-        csr = (
-            listed.indptr.astype(np.uint32),
-            listed.target.astype(np.uint32),
-            np.broadcast_to(p.delay, listed.weight.shape).astype(np.uint8),
-            listed.weight.astype(np.int8),
-        )
+        runs = _runs(p.synapses, np.broadcast_to(p.delay, p.synapses.weight.shape))
         steps, ring = step.astype(np.uint32), np.zeros((SLOTS, size), dtype=np.int32)
-        return Additions(lambda: add_listed(fired, steps, *csr, ring), ring)
+        return Additions(lambda: add_listed(fired, steps, *runs, ring), ring)
     if isinstance(p.synapses, Conv2d):
         reach = _reach(p.synapses, net[p.source].shape, net[p.target].shape)
         n_out = net[p.target].shape[0]
@@ -89,6 +85,22 @@ def replay(net: Network, spikes: dict[str, AnyArray]) -> Callable[[], None]:
             work()
 
     return run
+
+
+def _runs(listed: Sparse, delay: IntArray) -> tuple[AnyArray, ...]:
+    """Synapses by source, delay and target: the fastest order found; see `add_listed`."""
+    order = np.lexsort((listed.target, delay, listed.source))
+    source, delay = listed.source[order], delay[order]
+    new = (np.diff(source, prepend=-1) != 0) | (np.diff(delay, prepend=-1) != 0)
+    starts = np.flatnonzero(new)
+    runs_of = np.searchsorted(source[starts], np.arange(listed.indptr.size))
+    return (
+        runs_of.astype(np.uint32),
+        np.append(starts, source.size).astype(np.uint32),
+        delay[starts].astype(np.uint32),
+        listed.target[order].astype(np.uint32),
+        listed.weight[order].astype(np.int8),
+    )
 
 
 def _reach(

@@ -1,7 +1,9 @@
 """Cost against work: recurrent networks of 100 to 1,000,000 neurons, 100 synapses each.
 
 `python -m benchmarks.scaling [--neurons 100 ... 1000000]` writes scaling.json and scaling.svg. The
-largest has 100,000,000 synapses, each with a weight, a target and a delay of its own.
+largest has 100,000,000 synapses, each with a weight, a target and a delay of its own. Targets are
+among the 1,000 nearest neurons on a ring (`near`), or any (`anywhere`): then a network that
+outgrows the processor's caches waits for memory, and an operation costs more.
 """
 
 import argparse
@@ -24,14 +26,15 @@ from benchmarks.timing import in_turn, timed
 from benchmarks.workloads import recurrent
 from hwsim.atomic import atomic_path, write_text
 
-FAN_OUT, N_STEPS, REACH = 100, 200, 5_000
+FAN_OUT, N_STEPS = 100, 200
+REACH = {"near": 500, "anywhere": None}
 SIZES = (100, 316, 1_000, 3_162, 10_000, 31_623, 100_000, 316_228, 1_000_000)
-Point = dict[str, float]
+Point = dict[str, Any]
 
 
-def measure(n_neurons: int, n_rounds: int) -> Point:
+def measure(n_neurons: int, targets: str, n_rounds: int) -> Point:
     """Synaptic operations, spikes and seconds of one run of one network."""
-    workload = recurrent(n_neurons, FAN_OUT, N_STEPS, REACH)
+    workload = recurrent(n_neurons, FAN_OUT, N_STEPS, REACH[targets])
     samples = workload.draw(1)
     runs: list[hwsim.Run] = []
 
@@ -42,6 +45,7 @@ def measure(n_neurons: int, n_rounds: int) -> Point:
 
     times = in_turn([once], n_rounds)
     return {
+        "targets": targets,
         "neurons": n_neurons,
         "synapses": n_neurons * FAN_OUT,
         "sops": int(runs[0].sops.sum()),
@@ -57,6 +61,12 @@ def slope(points: list[Point]) -> float:
     return float(np.polyfit(x, y, 1)[0])
 
 
+def series(points: list[Point]) -> dict[str, list[Point]]:
+    """Points by where their targets are; a series of one point has no slope and is left out."""
+    found = {name: [p for p in points if p["targets"] == name] for name in REACH}
+    return {name: some for name, some in found.items() if len(some) > 1}
+
+
 def draw(points: list[Point], path: Path) -> None:
     """The figure."""
     import matplotlib as mpl
@@ -65,14 +75,17 @@ def draw(points: list[Point], path: Path) -> None:
     mpl.rcParams["svg.hashsalt"] = "scaling"  # the same points give the same file
     import matplotlib.pyplot as plt
 
-    x, y = (np.array([p[name] for p in points]) for name in ("sops", "seconds"))
-    power = slope(points)
     figure, axes = plt.subplots(figsize=(5.4, 4.0))
-    fitted = np.exp(np.mean(np.log(y)) + power * (np.log(x) - np.mean(np.log(x))))
-    axes.loglog(x, fitted, color="0.6", linewidth=1, label=f"slope {power:.2f}")
-    axes.loglog(x, y, "o", color="#0b5fa5", label="one thread, median")
+    colours = {"near": "#0b5fa5", "anywhere": "#c65f00"}
+    for name, some in series(points).items():
+        x, y = (np.array([p[field] for p in some]) for field in ("sops", "seconds"))
+        power = slope(some)
+        fitted = np.exp(np.mean(np.log(y)) + power * (np.log(x) - np.mean(np.log(x))))
+        axes.loglog(x, fitted, color=colours[name], linewidth=0.8)
+        label = f"targets {name}: slope {power:.2f}"
+        axes.loglog(x, y, "o", color=colours[name], markersize=5, label=label)
     axes.set_xlabel("synaptic operations of a run")
-    axes.set_ylabel("seconds")
+    axes.set_ylabel("seconds, one thread")
     axes.legend(frameon=False)
     axes.grid(color="0.92")
     axes.spines[["top", "right"]].set_visible(False)
@@ -85,29 +98,31 @@ def main() -> None:
     """Measure from small to large, fit, draw, print."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.scaling", description=__doc__)
     parser.add_argument("--neurons", type=int, nargs="+", default=list(SIZES))
+    parser.add_argument("--targets", nargs="+", choices=REACH, default=list(REACH))
     parser.add_argument("--rounds", type=int, default=5, help="counted runs of each (median)")
     parser.add_argument("--folder", type=Path, default=Path("benchmarks"))
     options = parser.parse_args()
     points = []
     for n_neurons in sorted(options.neurons):
-        points.append(measure(n_neurons, options.rounds))
-        sys.stderr.write(line(points[-1]) + "\n")
+        for targets in options.targets:
+            points.append(measure(n_neurons, targets, options.rounds))
+            sys.stderr.write(line(points[-1]) + "\n")
     results: dict[str, Any] = {"machine": machine(), "points": points}
-    if len(points) > 1:
-        results["slope"] = slope(points)
+    results["slope"] = {name: slope(some) for name, some in series(points).items()}
+    if results["slope"]:
         draw(points, options.folder / "scaling.svg")
     write_text(options.folder / "scaling.json", json.dumps(results, indent=1) + "\n")
-    for point in points:
-        sys.stdout.write(line(point) + "\n")
-    if "slope" in results:
-        decades = np.log10(points[-1]["sops"] / points[0]["sops"])
-        sys.stdout.write(f"slope {results['slope']:.3f} over {decades:.1f} decades\n")
+    sys.stdout.write("".join(line(point) + "\n" for point in points))
+    for name, some in series(points).items():
+        decades = np.log10(some[-1]["sops"] / some[0]["sops"])
+        said = f"{results['slope'][name]:.3f} over {decades:.1f} decades"
+        sys.stdout.write(f"targets {name}: slope {said}\n")
 
 
 def line(point: Point) -> str:
     """One point, to be read."""
     return (
-        f"{point['neurons']:>9,} neurons {point['synapses']:>11,} synapses "
+        f"{point['targets']:>8} {point['neurons']:>9,} neurons {point['synapses']:>11,} synapses "
         f"{point['sops']:>13,} operations {point['seconds']:>9.4f} s "
         f"{point['sops'] / point['seconds'] / 1e6:>7.1f} M a second, "
         f"peak {point['peak_bytes'] / 2**30:.2f} GiB"

@@ -235,7 +235,8 @@ def test_sanafe_counts_our_spikes(tmp_path):
 
 
 def test_the_slope_of_cost_that_grows_as_work_is_one(tmp_path):
-    points = [{"sops": 10.0**k, "seconds": 3e-9 * 10.0**k} for k in range(4, 9)]
+    near = {"targets": "near"}
+    points = [near | {"sops": 10.0**k, "seconds": 3e-9 * 10.0**k} for k in range(4, 9)]
     assert scaling.slope(points) == pytest.approx(1)
     squared = [p | {"seconds": p["seconds"] ** 2} for p in points]
     assert scaling.slope(squared) == pytest.approx(2)
@@ -249,7 +250,7 @@ def test_a_ring_reaches_as_far_as_it_says_and_scaling_counts_its_work():
     (p,) = workloads.recurrent(100, 10, 5, 20).network.projections
     apart = np.abs(p.synapses.target - p.synapses.source)
     assert np.minimum(apart, 100 - apart).max() == 20
-    point = scaling.measure(60, 1)
+    point = scaling.measure(60, "near", 1)
     assert point["sops"] <= point["spikes"] * scaling.FAN_OUT
     assert point["sops"] > 0.9 * point["spikes"] * scaling.FAN_OUT
     assert point["synapses"] == 60 * scaling.FAN_OUT
