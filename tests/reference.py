@@ -5,9 +5,13 @@ int64, `>>` is arithmetic, history is kept whole. Checked against Lava in test_g
 """
 
 from collections.abc import Sequence
+from dataclasses import fields
 
 import numpy as np
 
+from hwsim.mapping.retime import retime
+from hwsim.network import Network, Population, Projection
+from hwsim.synapses import Conv2d, Dense, Sparse, size_of
 from tests.golden import (
     INPUT,
     AnyGolden,
@@ -261,6 +265,100 @@ def _arrival(p: GoldenProjection, history: Sequence[np.ndarray], shape: tuple[in
 
 def _size(p: AnyGolden) -> int:
     return int(np.prod(p.shape))
+
+
+# --- networks of the contract, of every kind of neuron and synapse -------------------------------
+
+
+def network_reference(net: Network, sample: np.ndarray) -> dict[str, dict[str, np.ndarray]]:
+    """u, v and messages s of every population of an integer network in its own steps.
+
+    sample (steps, *shape). The network runs as on a chip, every projection taking a step, and each
+    population is cleared, and silent before, in its first step. Messages are stored whole.
+    """
+    late, late_by = retime(net)
+    n_steps = len(sample)
+    window = n_steps + max(late_by.values())
+    size = {p.name: size_of(p.shape) for p in late.populations}
+    sent: dict[str, list] = {p.name: [] for p in late.populations}
+    traces: dict[str, dict[str, list]] = {p.name: {"u": [], "v": []} for p in late.populations}
+    state = {name: _cleared(n) for name, n in size.items()}
+    flat = np.zeros((window, size[late.inputs[0].name]), np.int64)
+    flat[:n_steps] = sample.reshape(n_steps, -1)
+    synapses = {p: _listed(late, p) for p in late.projections}
+    for t in range(window):
+        for p in late.populations:
+            if p.neuron is None:
+                sent[p.name].append(flat[t])
+                continue
+            a = sum((_brought(q, synapses[q], sent[q.source][:t], size[p.name], t)
+                     for q in late.into(p.name)), np.zeros(size[p.name], np.int64))  # fmt: skip
+            if t == late_by[p.name]:
+                state[p.name] = _cleared(size[p.name])
+            s = step(_golden(p), wrap32(a), state[p.name])
+            silent = t < late_by[p.name] or p.neuron.emits == "nothing"
+            sent[p.name].append(np.zeros_like(s) if silent else s)
+            for name, trace in traces[p.name].items():
+                trace.append(state[p.name][name])
+    own = {name: slice(late_by[name], late_by[name] + n_steps) for name in sent}
+    return {
+        name: {"s": np.stack(values)[own[name]]}
+        | {x: np.stack(trace)[own[name]] for x, trace in traces[name].items() if trace}
+        for name, values in sent.items()
+    }
+
+
+def _cleared(n: int) -> dict[str, np.ndarray]:
+    return {name: np.zeros(n, np.int64) for name in STATES}
+
+
+def _listed(net: Network, p: Projection) -> list[tuple[int, int, int, int]]:
+    """Every synapse: target, source, weight, delay."""
+    synapses = p.synapses
+    if isinstance(synapses, Sparse):
+        ends = zip(synapses.target, synapses.source, synapses.weight, strict=True)
+        delays = np.broadcast_to(p.delay, synapses.weight.shape)
+        return [(*map(int, end), int(d)) for end, d in zip(ends, delays, strict=True)]
+    dense = isinstance(synapses, Dense)
+    ends = (net[p.source].shape, net[p.target].shape)
+    weight = synapses.weight if dense else unrolled(synapses, *ends)
+    delays = np.broadcast_to(p.delay, weight.shape)
+    return [(i, j, int(w), int(delays[i, j])) for (i, j), w in np.ndenumerate(weight) if w]
+
+
+def _brought(p: Projection, synapses, history, n: int, t: int) -> np.ndarray:
+    """Sums that arrive over a projection in step t; those of each delay are shifted apart."""
+    assert p.word is not None
+    sums: dict[int, np.ndarray] = {}
+    for target, source, weight, delay in synapses:
+        if t >= delay:
+            s = int(history[t - delay][source])
+            s = s if p.word.message_bits else int(s != 0)
+            sums.setdefault(delay, np.zeros(n, np.int64))[target] += weight * s
+    total = np.zeros(n, np.int64)
+    for arrived in sums.values():
+        arrived = shift(wrap32(arrived), p.word.exp)
+        if isinstance(p.synapses, Conv2d):
+            arrived = (arrived + STATE_LIMIT) % (2 * STATE_LIMIT) - STATE_LIMIT
+        total += arrived
+    return wrap32(total)
+
+
+def _golden(p: Population) -> AnyGolden:
+    """A population with its constants spread over the neurons, for `step`."""
+    neuron = p.neuron
+    names = [f.name for f in fields(neuron)]
+    values = {name: getattr(neuron, name) for name in names}
+    values = {
+        name: np.broadcast_to(x, p.shape).reshape(-1) if isinstance(x, np.ndarray) else x
+        for name, x in values.items()
+    }
+    values |= {"shape": p.shape, "reset_interval": None, "reset_offset": 0}
+    kind = {"SigmaDelta": GoldenSigmaDelta, "GradedVec": GoldenVec}.get(
+        type(neuron).__name__, GoldenPopulation
+    )
+    held = {f.name: values.get(f.name) for f in fields(kind)}
+    return kind(**held)
 
 
 def unrolled(conv, source: tuple[int, ...], target: tuple[int, ...]) -> np.ndarray:

@@ -1,13 +1,16 @@
 """Random networks, neurons, chips and inputs: small, odd-sized, and all that a user could pass."""
 
+from dataclasses import replace
+
 import numpy as np
 from hypothesis import strategies as st
 
+from hwsim.arrays import frozen
 from hwsim.chips.files import load_chip
 from hwsim.chips.spec import ChipSpec
 from hwsim.network import Network, Population, Projection, WeightWord
-from hwsim.neuron import FixedNeuron, Neuron
-from hwsim.synapses import Conv2d, Dense
+from hwsim.neuron import FixedNeuron, GradedVec, Neuron, SigmaDelta
+from hwsim.synapses import Conv2d, Dense, Sparse
 
 SIGN_MODES = ("mixed", "excitatory", "inhibitory")
 
@@ -156,6 +159,97 @@ def integer_networks(
             back = draw(st.integers(0, i))
             earlier = populations[1 + i - back]
             projections.append(dense(target, earlier, back + 1))
+    return Network(tuple(populations), tuple(projections))
+
+
+KINDS = ("spikes", "rests", "ternary", "graded", "sigma-delta", "encoder", "vector")
+
+
+@st.composite
+def neurons_of_any_kind(draw, shape, kinds=KINDS, *, reads_out=False):
+    """Integer neurons of every kind and convention; with `reads_out` perhaps silent ones."""
+    rng, kind = draw(rngs()), draw(st.sampled_from(kinds))
+
+    def some(low, high):
+        return rng.integers(low, high + 1, shape if draw(st.booleans()) else ())
+
+    if kind == "vector":
+        return GradedVec.of(v_th=some(0, 900), activation=draw(st.sampled_from(["unit", "relu"])))
+    silent = reads_out and draw(st.booleans())
+    if kind in ("sigma-delta", "encoder"):
+        encodes = kind == "encoder"
+        return SigmaDelta.of(
+            v_th=some(0, 60),
+            bias=0 if encodes else some(-90, 90),
+            activation="unit" if encodes else draw(st.sampled_from(["unit", "relu"])),
+            cum_error=draw(st.booleans()),
+            spike_exp=draw(st.integers(0, 7)),
+            state_exp=draw(st.integers(0, 7)),
+            integrates=not encodes,
+            emits="nothing" if silent else "graded",
+        )
+    fixed = draw(fixed_neurons(shape, ("zero", "subtract", "none")))
+    changes = {}
+    if silent:
+        changes["emits"] = "nothing"
+    elif kind == "ternary":
+        changes |= {"emits": "ternary", "v_th_low": frozen(some(-300, 0), np.int64)}
+    elif kind == "graded":
+        changes["emits"] = "graded"
+    if kind == "rests" or draw(st.booleans()):
+        changes["refractory"] = draw(st.sampled_from([1, 2, 5, 63]))
+    return replace(fixed, **changes)
+
+
+@st.composite
+def networks_of_all_kinds(draw, *, min_delay=0, kinds=KINDS):
+    """Stacks of any neurons and synapses, with words of any exponent, payloads, skips and loops."""
+    image = draw(st.booleans())
+    sizes = st.integers(1, 4)
+    shape = (draw(st.integers(1, 2)), draw(sizes), draw(sizes)) if image else (draw(sizes),)
+    populations, projections = [Population("input", shape)], []
+
+    def word():
+        return draw(words(exps=(-8, 7), message_bits=draw(st.sampled_from([0, 0, 2, 16, 24]))))
+
+    def flat(source, target, least):
+        held, rng = word(), draw(rngs())
+        weight = storable(rng, held, (target.size, source.size))
+        synapses = Dense.of(weight)
+        if draw(st.booleans()):
+            n = draw(st.integers(0, 2 * weight.size))  # some join the same neurons
+            source_of = np.sort(rng.integers(0, source.size, n))
+            synapses = Sparse.of(
+                storable(rng, held, n),
+                indptr=np.searchsorted(source_of, np.arange(source.size + 1)),
+                target=rng.integers(0, target.size, n),
+                n_targets=target.size,
+            )
+        per_synapse = draw(st.booleans()) and synapses.weight.size > 0
+        delay = rng.integers(least, least + 5, synapses.weight.shape if per_synapse else ())
+        return Projection.of(source.name, target.name, synapses, delay=delay, word=held)
+
+    for i in range(n_layers := draw(st.integers(1, 3))):
+        source, name = populations[-1], f"layer{i}"
+        neurons = {"kinds": kinds, "reads_out": i == n_layers - 1}
+        if len(source.shape) == 3 and draw(st.booleans()):
+            geometry, kernel = draw(geometries(*source.shape))
+            held = word()
+            conv = Conv2d.of(storable(draw(rngs()), held, kernel), **geometry)
+            shape = conv.target_shape(source.shape)
+            target = Population(name, shape, draw(neurons_of_any_kind(shape, **neurons)))
+            delay = draw(st.integers(min_delay, 3))
+            projections.append(Projection.of(source.name, name, conv, delay=delay, word=held))
+        else:
+            shape = (draw(st.integers(1, 7)),)
+            target = Population(name, shape, draw(neurons_of_any_kind(shape, **neurons)))
+            projections.append(flat(source, target, min_delay))
+        populations.append(target)
+        if i and draw(st.booleans()):
+            projections.append(flat(populations[draw(st.integers(0, i - 1))], target, min_delay))
+        if target.neuron.emits != "nothing" and draw(st.booleans()):
+            back = draw(st.integers(0, i))
+            projections.append(flat(target, populations[1 + i - back], back + 1))
     return Network(tuple(populations), tuple(projections))
 
 

@@ -144,7 +144,7 @@ def encoders():
         )
         spike, state = [(0, 0), (1, 2), (0, 7), (5, 0), (2, 1), (0, 0)][k]
         n = net.delta(
-            (6,), v_th=[0, 20, 2**13, 2**17, 2**20, 2**23 - 1][k], spike_exp=spike,
+            (6,), v_th=[0, 20, 2**13, 2**17, 2**20 - 1, 2**23 - 1][k], spike_exp=spike,
             state_exp=state, cum_error=k % 2 == 0,
         )  # fmt: skip
         net.each_to_its_own(INPUT, n, num_message_bits=32)
