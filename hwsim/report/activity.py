@@ -12,11 +12,20 @@ from hwsim.report.data import ReportInput
 from hwsim.report.layers import CoreRow, LayerRow, build_cores
 from hwsim.report.map_frame import ChipMap
 from hwsim.report.markup import Column, Html, element, folded, join, paragraph, section, table
-from hwsim.report.raster_figure import draw_raster, panels, subsampled
+from hwsim.report.raster_figure import draw_raster, panels, signed, subsampled
 from hwsim.report.svg import figure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+SOPS = {"sops_dense": "of them dense", "sops_sparse": "sparse", "sops_conv": "convolution"}
+KINDS = {
+    "spikes": "spikes",
+    "ternary": "ternary spikes",
+    "graded": "graded spikes",
+    "sigma_delta": "changes (sigma-delta)",
+    "nothing": "nothing, it is read out",
+}
 
 
 def chip_map(data: ReportInput) -> Html:
@@ -86,6 +95,7 @@ def raster(data: ReportInput) -> Html:
     )
     head = f"{', '.join(said)}. " if said else ""
     evenly = "Of large layers only evenly spaced neurons are drawn. " if subsampled(drawn) else ""
+    below = "Messages below zero are red. " if signed(drawn) else ""
     return section(
         "raster",
         "One sample",
@@ -94,8 +104,8 @@ def raster(data: ReportInput) -> Html:
             lambda width: draw_raster(drawn, found.output, width),
             title="Spikes of one sample.",
             alt=f"Spike raster of one sample. {head}{totals}",
-            caption=f"{head}{evenly}Every layer is drawn on the network's own time steps: on chip "
-            "each one runs a step or more behind the layer before it.",
+            caption=f"{head}{evenly}{below}Every layer is drawn on the network's own time steps: "
+            "on chip each one runs a step or more behind the layer before it.",
         ),
     )
 
@@ -111,16 +121,19 @@ def rates(data: ReportInput) -> Html:
         alt=f"Bars of firing rate by layer: {said}",
         caption="Spikes per neuron and time step, mean over all samples.",
     )
-    columns = (
-        Column("Layer"),
-        *(Column(t, numeric=True) for t in ("Rate", "Sparsity", "SOPs", "MACs of the ANN")),
-    )
-    cells = [_rate_row(row) for row in data.layers]
-    sops, macs = (sum(getattr(r, n) for r in data.layers) for n in ("sops", "macs"))
-    foot = ("All layers", "", "", units.number(sops), units.number(macs))
+    kinds = {"sops": "SOPs"}
+    used = {n: t for n, t in SOPS.items() if any(getattr(row, n) for row in data.layers)}
+    kinds |= used if len(used) > 1 else {}
+    titles = ("Rate", "Sparsity", *kinds.values(), "Packets out", "Packets in", "MACs of the ANN")
+    columns = (Column("Layer"), *(Column(t, numeric=True) for t in titles))
+    events = (*kinds, "packets", "packets_in", "macs")
+    cells = [_rate_row(row, events) for row in data.layers]
+    sums = [units.number(sum(getattr(r, n) for r in data.layers)) for n in events]
+    foot = ("All layers", "", "", *sums)
     shown = table("Activity by layer", columns, cells, foot=foot)
     note = (
-        "Sparsity is the part of the neurons that is silent in a step. SOPs, synaptic operations, "
+        "Rate and sparsity are of messages: the part of the neurons that sends in a step, and that "
+        "is silent. SOPs, synaptic operations, and packets, one per message and core that listens, "
         "are per inference; MACs, multiply-accumulates, per pass of the ANN of the same shape."
     )
     return section(
@@ -128,14 +141,17 @@ def rates(data: ReportInput) -> Html:
     )
 
 
-def _rate_row(row: LayerRow) -> tuple[str, ...]:
+def _rate_row(row: LayerRow, events: tuple[str, ...]) -> tuple[str, ...]:
     silent = row.rate is None
+    into = [n for n in events if n != "packets"]  # what an input does not have
     return (
         row.name,
         "emits no spikes" if silent else units.percent(row.rate, digits=2),
         "–" if silent else units.percent(row.sparsity, digits=2),
-        "–" if row.role == "input" else units.number(row.sops),
-        "–" if row.role == "input" else units.number(row.macs),
+        *(
+            "–" if row.role == "input" and n in into else units.number(getattr(row, n))
+            for n in events
+        ),
     )
 
 
@@ -155,6 +171,7 @@ def layers(data: ReportInput) -> Html:
             (
                 row.name,
                 " × ".join(map(str, row.shape)),
+                KINDS[row.kind],
                 units.number(row.neurons),
                 units.number(row.parameters),
                 units.number(row.cores) if row.cores else "–",
@@ -166,6 +183,7 @@ def layers(data: ReportInput) -> Html:
     columns = (
         Column("Layer"),
         Column("Shape", tight=True),
+        Column("Sends"),
         *(Column(t, numeric=True) for t in ("Neurons", "Parameters", "Cores")),
         Column("Fullest limit of a core", tight=True),
         Column("Carried over", tight=True),

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from hwsim.energy import component_sums
+from hwsim.energy import Term, total
 from hwsim.report import units
 from hwsim.report.data import ReportInput
 from hwsim.report.svg import (
@@ -113,10 +113,26 @@ def has_unknown(data: ReportInput, component: str) -> bool:
 
 
 def time_bars(data: ReportInput) -> list[Bar]:
-    """Seconds of a mean time step, by component."""
-    sums = component_sums(data.bill.time_terms)
+    """Seconds of a mean time step, by what it waits for."""
+    by_cause: dict[str, list[Term]] = {}
+    for term in data.bill.time_terms:
+        if term.amount != 0 or term.price.value is not None:  # none of what costs nobody knows what
+            by_cause.setdefault(_cause(term), []).append(term)
+    sums = {name: total(tuple(terms)) for name, terms in by_cause.items()}
     per_step = {n: None if s is None else s / data.steps for n, s in sums.items()}
     return [Bar(n, s, units.si(s, "s"), tone="time") for n, s in per_step.items()]
+
+
+def _cause(term: Term) -> str:
+    """Cores and routes apart: both are in a bill's component `network`."""
+    event = term.constant.split(".")[1]
+    if event.startswith("hop"):
+        return "link waits" if term.what.startswith("waits") else "routes"
+    if event.startswith("packet"):
+        return "packets at cores"
+    return {"sync": "barrier", "idle": "waiting for the tick", "steps": "tick"}.get(
+        term.component, term.component
+    )
 
 
 def rate_bars(data: ReportInput) -> list[Bar]:

@@ -60,7 +60,8 @@ class Raster:
     """Spikes of one sample.
 
     Attributes:
-        spikes: (steps, neurons) by population, each on its own steps (lateness taken off).
+        spikes: (steps, neurons) by population, each on its own steps (lateness taken off): 0 or 1,
+            or payloads.
         label, answer: what the sample is, and what the network said.
         output: the answer's numbers, one per class; None if there are none to show.
     """
@@ -79,7 +80,7 @@ class Raster:
         """
         if not run.spikes:
             raise ValueError('no spikes were recorded: simulate with `record=("spikes",)`')
-        spikes = {name: frozen(run.aligned(name)[sample] != 0, np.bool_) for name in run.spikes}
+        spikes = {name: frozen(run.aligned(name)[sample], np.int64) for name in run.spikes}
         return cls(spikes, label, answer, frozen(run.output[sample], np.float64))
 
 

@@ -12,7 +12,7 @@ from hwsim.macs import macs
 from hwsim.mapping.plan import Plan
 from hwsim.mapping.use import Use, fill_of
 from hwsim.network import Network
-from hwsim.neuron import AnyNeuron
+from hwsim.neuron import AnyNeuron, Neuron
 from hwsim.simulation import Run
 from hwsim.synapses import Shape
 from hwsim.tally import WORK
@@ -26,6 +26,7 @@ LIMIT_WORDS = {
     "v_th_configs": "thresholds",
     "synapse_configs": "synapse words",
 }
+EVENTS = ("sops", "sops_dense", "sops_sparse", "sops_conv", "packets", "packets_in")
 Role = Literal["input", "hidden", "output"]
 
 
@@ -34,20 +35,28 @@ class LayerRow:
     """One population.
 
     Attributes:
+        kind: what its neurons send: spikes, ternary, graded, sigma_delta, nothing.
         parameters: weights stored once, and biases if any is not zero.
-        rate: spikes per neuron and step, mean over samples; None if it emits nothing.
-        sops: synaptic operations into it, per inference.
+        rate: messages per neuron and step, mean over samples; None if it emits nothing.
+        sops: synaptic operations into it, per inference; sops_dense, sops_sparse, sops_conv: by
+            kind of synapse. packets, packets_in: messages it sends to cores, and receives.
         macs: multiply-accumulates into it in one pass of the ANN of the same shape.
         cores: how many hold it; 0 for an input.
     """
 
     name: str
     role: Role
+    kind: str
     shape: Shape
     neurons: int
     parameters: int
     rate: float | None
     sops: float
+    sops_dense: float
+    sops_sparse: float
+    sops_conv: float
+    packets: float
+    packets_in: float
     macs: int
     cores: int
 
@@ -106,11 +115,12 @@ def build_layers(plan: Plan, run: Run) -> tuple[LayerRow, ...]:
             LayerRow(
                 name=name,
                 role=_role(net, name),
+                kind=_kind(neuron),
                 shape=population.shape,
                 neurons=population.size,
                 parameters=_parameters(net, name, neuron),
                 rate=None if silent else float(run.spike_counts[name].mean() / run.n_steps),
-                sops=float(counts.sops[parts].sum() / counts.n_samples),
+                **{n: float(getattr(counts, n)[parts].sum() / counts.n_samples) for n in EVENTS},
                 macs=passes.get(name, 0),
                 cores=len({plan.parts[i].core for i in parts} - {None}),
             )
@@ -122,6 +132,12 @@ def _role(net: Network, name: str) -> Role:
     if net[name].neuron is None:
         return "input"
     return "output" if name == net.output else "hidden"
+
+
+def _kind(neuron: AnyNeuron | None) -> str:
+    if neuron is None or isinstance(neuron, Neuron):
+        return "spikes"
+    return "nothing" if neuron.emits == "nothing" else neuron.kind
 
 
 def _parameters(net: Network, name: str, neuron: AnyNeuron | None) -> int:

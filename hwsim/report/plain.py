@@ -12,11 +12,13 @@ n_steps         time steps per inference
 bill            every term: {component, what, amount, constant, price, unit, class, source,
                 rel_uncertainty, note, value}; sums, bands and what is unknown
 comparison      {name: {what, amount, constant, price, source, class, value}}, joules
-layers          [{name, role, shape, neurons, parameters, rate, sparsity, sops, macs, cores}]
+layers          [{name, role, kind, shape, neurons, parameters, rate, sparsity, sops, sops_dense,
+                sops_sparse, sops_conv, packets, packets_in, macs, cores}], events per inference
 cores           [{core, chip, x, y, layers: {name: neurons}, sops, packets, packets_in, step_s,
                 busy, fill}], events per inference
 verdicts        [{population, verdict, reason, rms_weight_error}]
-raster          {label, answer, spikes by layer: [[step, neuron]], output}
+raster          {label, answer, spikes by layer: [[step, neuron]], payloads of those layers whose
+                spikes carry any, in the same order, output}
 training        {epochs, columns}
 exactness, not_modelled, unknown   sentences
 provenance      versions, seed, hash, command, and the network's digest
@@ -116,11 +118,12 @@ def _raster(data: ReportInput) -> dict[str, Any] | None:
     raster = data.raster
     if raster is None:
         return None
-    spikes = {name: np.argwhere(np.asarray(s) != 0) for name, s in raster.spikes.items()}
+    sent = {name: np.asarray(s) for name, s in raster.spikes.items()}
     return {
         "label": raster.label,
         "answer": raster.answer,
-        "spikes": spikes,
+        "spikes": {name: np.argwhere(s != 0) for name, s in sent.items()},
+        "payloads": {n: s[s != 0] for n, s in sent.items() if not np.isin(s, (0, 1)).all()},
         "output": raster.output,
     }
 

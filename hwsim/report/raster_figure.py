@@ -24,7 +24,7 @@ class Panel:
     """The spikes of a layer that are drawn: neurons evenly spaced, and how many there are."""
 
     name: str
-    shown: AnyArray  # (steps, neurons shown)
+    shown: AnyArray  # (steps, neurons shown): 0, or the sign of what was sent
     n_neurons: int
     n_spikes: int
 
@@ -40,7 +40,7 @@ class Panel:
 def panels(raster: Raster, layers: tuple[LayerRow, ...]) -> tuple[Panel, ...]:
     """One panel per layer that emits spikes, in the order of the layers."""
     emitting = [row.name for row in layers if row.rate is not None and row.name in raster.spikes]
-    return tuple(_panel(name, np.asarray(raster.spikes[name]) != 0) for name in emitting)
+    return tuple(_panel(name, np.sign(np.asarray(raster.spikes[name]))) for name in emitting)
 
 
 def _panel(name: str, spikes: AnyArray) -> Panel:
@@ -54,6 +54,11 @@ def _panel(name: str, spikes: AnyArray) -> Panel:
 def subsampled(drawn: tuple[Panel, ...]) -> bool:
     """Whether any layer shows only some of its neurons."""
     return any(p.shown.shape[1] < p.n_neurons for p in drawn)
+
+
+def signed(drawn: tuple[Panel, ...]) -> bool:
+    """Whether any layer sends negative messages."""
+    return any((p.shown < 0).any() for p in drawn)
 
 
 def draw_raster(drawn: tuple[Panel, ...], output: AnyArray | None, width: float) -> "Figure":
@@ -84,15 +89,17 @@ def _draw_panel(axes: "Axes", panel: Panel, size: tuple[float, float], *, last: 
     axes.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True, min_n_ticks=1))
     axes.grid(axis="x", color=colour("grid"), lw=1)
     axes.set_axisbelow(True)
-    steps, neurons = np.nonzero(panel.shown)
     half = max(0.45, 1.1 * n / height)  # a mark stays visible where rows are thin
-    ends = np.stack([neurons - half, neurons + half], axis=1)
-    points = np.stack([np.repeat(steps, 2), ends.reshape(-1)], axis=1)
-    if len(points):
+    for tone, marks in (("ink", panel.shown > 0), ("mark", panel.shown < 0)):
+        steps, neurons = np.nonzero(marks)
+        if not len(steps):
+            continue
+        ends = np.stack([neurons - half, neurons + half], axis=1)
+        points = np.stack([np.repeat(steps, 2), ends.reshape(-1)], axis=1)
         codes = np.tile([Path.MOVETO, Path.LINETO], len(steps)).astype(np.uint8)
         path = Path(points, codes)
         thick = float(np.clip(0.25 * width / n_steps, 1.2, 2.6))
-        ink = {"edgecolor": colour("ink"), "linewidth": thick, "clip_on": False}
+        ink = {"edgecolor": colour(tone), "linewidth": thick, "clip_on": False}
         axes.add_patch(PathPatch(path, fill=False, **ink))
     title = panel.title(int(width / (FONT * LETTER_WIDTH)))
     write(axes, -0.5, -0.5 - 4 * n / height, title, va="bottom", fontsize=FONT)
