@@ -41,7 +41,7 @@ def chip_map(data: ReportInput) -> Html:
     caption = (
         f"Load is {how} against the busiest core's. Numbers and strips are layers: {names}. Arrows "
         "are packets from tile to tile, first along the row, then along the column; spikes from "
-        f"outside enter at the upper left tile.{cut}"
+        f"outside enter at the upper left tile. Hollow cores are not used.{cut}"
     )
     n_chips = data.counts.n_chips
     chips = f" on {n_chips} chips" if n_chips > 1 else ""

@@ -83,10 +83,11 @@ def _draw_boxes(axes: "Axes", frame: Frame) -> None:
         for chip in range(shown.n_chips):
             box = frame.chip(chip)
             _add(axes, [box], facecolor="none", edgecolor=colour("muted"), linewidth=1.2)
-            how = {"color": colour("muted"), "va": "bottom", "fontsize": FONT - 2}
-            write(axes, box[0], box[1] - 3, f"chip {chip}", **how)
-    tiles = [frame.tile(x, y) for x in range(x0, x1 + 1) for y in range(y0, y1 + 1)]
-    _add(axes, tiles, facecolor=colour("panel"), edgecolor=colour("grid"), linewidth=thin)
+            # between the first two columns of tiles: no link to the chip above is there
+            at = box[0] + (0.4 + 1 - 0.5) * GUTTER * frame.pitch + (1 - GUTTER) * frame.pitch
+            how = {"color": colour("muted"), "va": "bottom", "ha": "center", "fontsize": FONT - 2}
+            write(axes, at, box[1] - 3, f"chip {chip}", **how)
+    _add(axes, frame.tiles(), facecolor=colour("panel"), edgecolor=colour("grid"), linewidth=thin)
     used = {row.core for row in shown.cores}
     hollow = []
     for core in range(shown.n_chips * shown.chip.limits.cores):
@@ -140,7 +141,7 @@ def _draw_links(axes: "Axes", frame: Frame) -> None:
     rows = zip(links.from_xy.tolist(), links.to_xy.tolist(), links.packets.tolist(), strict=True)
     for start, end, packets in rows:
         part = packets / most
-        points = _arrow(frame, start, end, part)
+        points = arrow(frame, start, end, part)
         corners, codes = arrows.setdefault(shade(part), ([], []))
         corners += [*points, points[0]]
         codes += [int(Path.MOVETO), *[int(Path.LINETO)] * (len(points) - 1), int(Path.CLOSEPOLY)]
@@ -153,9 +154,7 @@ def _draw_links(axes: "Axes", frame: Frame) -> None:
         axes.add_patch(PathPatch(Path(corners, codes), **how))
 
 
-def _arrow(
-    frame: Frame, start: list[int], end: list[int], part: float
-) -> list[tuple[float, float]]:
+def arrow(frame: Frame, start: list[int], end: list[int], part: float) -> list[tuple[float, float]]:
     """Corners of an arrow from the edge of a tile to the edge of the next."""
     left, top, side, _ = frame.tile(start[0], start[1])
     to_left, to_top, _, _ = frame.tile(end[0], end[1])
@@ -186,7 +185,7 @@ def _draw_way_in(axes: "Axes", frame: Frame) -> None:
     from matplotlib.patches import Polygon
 
     left, top, side, _ = frame.tile(0, 0)
-    middle, tip = top + side / 2, left - 2.0
+    middle, tip = top + side / 2, (frame.chip(0)[0] if frame.shown.n_chips > 1 else left) - 2.0
     wide = min(5.0, 0.3 * side)
     corners = [(tip - 6, middle - wide), (tip, middle), (tip - 6, middle + wide)]
     axes.add_patch(Polygon(corners, facecolor=colour("muted"), linewidth=0, clip_on=False))

@@ -19,6 +19,7 @@ GUTTER = 0.36  # of a tile's place, for the links between tiles
 CHIP_GAP = 0.5  # tiles, between chips
 PITCH = 84.0  # points of a tile's place at most
 CROP = 12  # tiles a side from which on only the part in use is drawn
+LEAST = 8, 3  # columns and rows of that part
 LEFT, TOP_OF_CHIP = 22.0, 16.0  # points: the way in, and a chip's number
 
 
@@ -74,10 +75,8 @@ class ChipMap:
         ends += [[row.x, row.y] for row in self.cores]
         x, y = ([end[axis] for end in ends] for axis in (0, 1))
         return (
-            max(0, min(x) - 1),
-            min(size[0] - 1, max(x) + 1),
-            max(0, min(y) - 1),
-            min(size[1] - 1, max(y) + 1),
+            *_widened(min(x), max(x), size[0], LEAST[0]),
+            *_widened(min(y), max(y), size[1], LEAST[1]),
         )
 
     @property
@@ -92,6 +91,13 @@ class ChipMap:
     def numbers(self, row: CoreRow) -> list[int]:
         """Numbers of the layers on a core."""
         return [self.layers.index(name) + 1 for name in row.layers]
+
+
+def _widened(first: int, last: int, size: int, least: int) -> tuple[int, int]:
+    """A tile more on both sides, and at least so many in all, as far as there are any."""
+    first, last = max(0, first - 1), min(size - 1, last + 1)
+    last = min(size - 1, max(last, first + least - 1))
+    return max(0, min(first, last - least + 1)), last
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +134,18 @@ class Frame:
         left = LEFT + self.pitch * (x - x0 + CHIP_GAP * over[0] + half)
         top = above + self.pitch * (y - y0 + CHIP_GAP * over[1] + half)
         return left, top, self.pitch * (1 - GUTTER), self.pitch * (1 - GUTTER)
+
+    def tiles(self) -> list[Box]:
+        """The boxes of all tiles with cores."""
+        x0, x1, y0, y1 = self.shown.window
+        mesh, n_cores = self.shown.chip.mesh, self.shown.chip.limits.cores
+        n_tiles = -(-n_cores // mesh.cores_per_tile)
+        return [
+            self.tile(x, y)
+            for x in range(x0, x1 + 1)
+            for y in range(y0, y1 + 1)
+            if y % mesh.rows * mesh.columns + x % mesh.columns < n_tiles
+        ]
 
     def core(self, core: int) -> Box:
         """The box of a core."""

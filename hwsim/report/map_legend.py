@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 MARGIN = 6.0  # points
 SWATCH, BAR = 26.0, 11.0  # a shade
 ROW = 18.0
+ABOVE = 20.0
 SCALE = 50.0  # height of a scale with its words
 MOST_LAYERS = 40
 TONES = (2, 3, 5, 1, 0, 4)  # colours of the first layers, far from the map's blue and orange
@@ -38,7 +39,7 @@ class Legend:
     def height(self) -> float:
         """Of the whole."""
         rows = 1 + max((row for row, _, _ in self._places()), default=-1)
-        return 12.0 + SCALE * (1 if self._side_by_side else 2) + ROW * rows
+        return ABOVE + SCALE * (1 if self._side_by_side else 2) + ROW * rows
 
     @property
     def _side_by_side(self) -> bool:
@@ -48,10 +49,10 @@ class Legend:
         """Draw it on axes of its size."""
         axes.set(xlim=(0, self.width), ylim=(self.height, 0), xticks=(), yticks=())
         busiest = f"busiest: {self.load}" if self.load else "busiest core"
-        _scale(axes, (MARGIN, 12.0), "load", "Load of a core", "idle", busiest)
-        second = (self.width / 2, 12.0) if self._side_by_side else (MARGIN, 12.0 + SCALE)
+        _scale(axes, (MARGIN, ABOVE), "load", "Load of a core", "idle", busiest)
+        second = (self.width / 2, ABOVE) if self._side_by_side else (MARGIN, ABOVE + SCALE)
         _scale(axes, second, "heat", "Packets on a link, per inference", "0", self.packets)
-        top = 12.0 + SCALE * (1 if self._side_by_side else 2)
+        top = ABOVE + SCALE * (1 if self._side_by_side else 2)
         for row, x, i in self._places():
             self._layer(axes, x, top + ROW * (row + 0.5), i)
 

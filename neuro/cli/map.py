@@ -129,6 +129,7 @@ def _map(
 
 
 def _draw(mapped: Mapped, title: str, spec: hwsim.ChipSpec, path: Path) -> None:
+    import hwsim
     from hwsim.report.chip_map import draw_chip_map
     from hwsim.report.map_frame import ChipMap
     from hwsim.report.standalone import save_figure
@@ -140,7 +141,8 @@ def _draw(mapped: Mapped, title: str, spec: hwsim.ChipSpec, path: Path) -> None:
         f"{row['cores']} cores on {row['tiles']} tile{'s' * (row['tiles'] != 1)}{cut}; "
         f"{number(row['hops'])} hops per inference; {si(row['step_s'], 's')} per time step"
     )
-    head = f"{title} on {spec.title}, map: {mapped.how}"
+    own = "" if spec.name in hwsim.chip_names() else f", {spec.name}"
+    head = f"{title} on {spec.title}{own}; map: {mapped.how}"
     save_figure(lambda width: draw_chip_map(shown, width, title=head, note=note), path)
 
 
@@ -149,7 +151,10 @@ def _lines(content: dict[str, Any]) -> list[str]:
     from hwsim.report.units import number, si
 
     row = content["map"]
-    chips = f", {row['hops_chip']:,.4g} of them between chips" if row["chips"] > 1 else ""
+    chips = f", {number(row['hops_chip'])} of them between chips" if row["chips"] > 1 else ""
+    slowest = "its time is not known"
+    if row["slowest_core_s"] is not None:
+        slowest = f"{si(row['slowest_core_s'], 's')} of an average step"
     layers = ", ".join(row["slowest_core_layers"])
     said = [
         f"map        {content['network']} on {content['chip']}: {row['mapper']}",
@@ -158,8 +163,7 @@ def _lines(content: dict[str, Any]) -> list[str]:
         f"{row['chips']} chip{'s' * (row['chips'] != 1)}",
         f"network    {number(row['hops'])} hops{chips}, {number(row['packets'])} packets per "
         f"inference; {number(row['busiest_link'])} on the busiest link",
-        f"slowest    core {row['slowest_core']} ({layers}): {si(row['slowest_core_s'], 's')} of an "
-        "average step",
+        f"slowest    core {row['slowest_core']} ({layers}): {slowest}",
         f"step       {si(row['step_s'], 's')} on average, {number(row['steps'])} steps per "
         "inference",
         f"energy     {si(row['energy_j'], 'J')} per inference",
