@@ -25,7 +25,7 @@ from tests.traffic_patterns import (
     to_load,
 )
 
-N_PACKETS = 80_000
+N_PACKETS = 60_000
 LOADS = (0.1, 0.4, 0.65, 0.85)  # of the busiest link
 TOLERANCE = 0.05  # of the reference's mean latency
 MULTICAST_TOLERANCE = 0.1
