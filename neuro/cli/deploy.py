@@ -6,15 +6,13 @@ import typer
 from rich.progress import Progress
 
 from neuro.cli.console import AsJson, Root, emit, err, percent
-from neuro.cli.opening import Chip
+from neuro.cli.opening import Chip, Mapper, Run
 
 
 def deploy(
-    run: Annotated[str, typer.Argument(help="run folder, or the start of its name")],
+    run: Run,
     chip: Chip = "loihi1",
-    mapper: Annotated[str, typer.Option(help="how parts are placed; `neuro map` compares")] = (
-        "optimised"
-    ),
+    mapper: Mapper = "optimised",
     seed: Annotated[int, typer.Option(min=0, help="of the mapper's random numbers")] = 0,
     root: Root = None,
     as_json: AsJson = False,
@@ -31,7 +29,7 @@ def deploy(
         content = carry_over(
             folder,
             spec,
-            mapper=mapper,
+            mapper=mapper or "optimised",
             seed=seed,
             given=chip,
             root=root,

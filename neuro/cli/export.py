@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from neuro.cli.console import AsJson, Root, emit, err
+from neuro.cli.opening import Run
 
 
 class Target(StrEnum):
@@ -15,7 +16,7 @@ class Target(StrEnum):
 
 
 def export(
-    run: Annotated[str, typer.Argument(help="run folder, or the start of its name")],
+    run: Run,
     to: Annotated[Target, typer.Option(help="format")] = Target.LAVA,
     chip: Annotated[str, typer.Option(help="chip whose plan is exported")] = "loihi1",
     samples: Annotated[int, typer.Option(min=1, help="test samples to take along")] = 10,

@@ -10,7 +10,7 @@ from rich.progress import Progress
 from rich.table import Table
 
 from neuro.cli.console import AsJson, Root, emit, err, out
-from neuro.cli.opening import Chip, Net, Opened, open_network
+from neuro.cli.opening import Chip, Mapper, Net, Opened, open_network
 
 if TYPE_CHECKING:
     import hwsim
@@ -28,9 +28,7 @@ Count = Annotated[
 def map_(
     network: Net,
     chip: Chip = "loihi1",
-    mapper: Annotated[
-        str | None, typer.Option(help="optimised, hilbert, row-major, random, greedy or halve")
-    ] = None,
+    mapper: Mapper = None,
     seed: Annotated[int | None, typer.Option(min=0, help="of the mapper's random numbers")] = None,
     samples: Count = 64,
     inputs: Annotated[

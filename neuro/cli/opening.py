@@ -10,10 +10,18 @@ if TYPE_CHECKING:
     import hwsim
     from neuro.runs import RunFolder
 
+Run = Annotated[str, typer.Argument(metavar="RUN", help="run folder, or the start of its name")]
 Net = Annotated[
-    str, typer.Argument(help="run folder, the start of its name, or a network file (.h5)")
+    str,
+    typer.Argument(
+        metavar="NET", help="run folder, the start of its name, or a network file (.h5)"
+    ),
 ]
 Chip = Annotated[str, typer.Option(help="chip by name, or a `.toml` file")]
+Mapper = Annotated[
+    str | None,
+    typer.Option(help="how parts are placed: optimised, hilbert, row-major, random, greedy, halve"),
+]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,18 +1,15 @@
 """`neuro report RUN`: one HTML page and one JSON file of a deployment."""
 
-from typing import Annotated
-
-import typer
-
 from neuro.cli.console import AsJson, emit
+from neuro.cli.opening import Chip, Run
 
 
 def report(
-    run: Annotated[str, typer.Argument(help="run folder, or the start of its name")],
-    chip: Annotated[str, typer.Option(help="chip it was deployed on")] = "loihi1",
+    run: Run,
+    chip: Chip = "loihi1",
     as_json: AsJson = False,
 ) -> None:
-    """Write report.html and report.json beside a deployment."""
+    """Write report.html and report.json of a run that was deployed on this chip."""
     import hwsim
     from neuro.reporting import write
     from neuro.runs import open_run

@@ -1,8 +1,10 @@
 """`neuro map`: what it says is what the simulator counted, and the figure shows it."""
 
 import json
+import re
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -188,3 +190,23 @@ def test_a_map_of_another_network_is_refused(tmp_path):
     twice = replace(net)
     with pytest.raises(ValueError, match="places 8 neurons of 'out', which has 4"):
         plan_of(twice, chip, [*rows, rows[-1]])
+
+
+def documented(heading):
+    """Keys in the tables of a section of docs/cli.md."""
+    text = (Path(__file__).parents[2] / "docs" / "cli.md").read_text(encoding="utf-8")
+    section = text.split(f"## `neuro {heading}")[1].split("\n## ")[0]
+    rows = [line.split("|")[1] for line in section.splitlines() if line.startswith("| `")]
+    return {key for row in rows for key in re.findall(r"`(\w+)`", row)}
+
+
+def test_every_key_of_the_json_is_documented_and_no_other(neuro, tmp_path):
+    said = json.loads(neuro("map", "net.h5", *WORDS, "--json")[1])
+    assert documented("map") == said.keys() | said["map"].keys()
+    assert documented("fits") == json.loads(neuro("fits", "net.h5", "--json")[1]).keys()
+
+
+def test_the_help_names_every_mapper(neuro):
+    code, out, _ = neuro("map", "--help")
+    assert code == 0
+    assert all(name in out for name in hwsim.MAPPERS)
