@@ -80,7 +80,7 @@ def _draw_boxes(axes: "Axes", frame: Frame) -> None:
     shown, (x0, x1, y0, y1) = frame.shown, frame.shown.window
     thin = 0.8 if frame.pitch > 30 else 0.5
     if shown.n_chips > 1:
-        for chip in range(shown.n_chips):
+        for chip in frame.chips():
             box = frame.chip(chip)
             _add(axes, [box], facecolor="none", edgecolor=colour("muted"), linewidth=1.2)
             # between the first two columns of tiles: no link to the chip above is there

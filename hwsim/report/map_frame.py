@@ -18,7 +18,7 @@ Box = tuple[float, float, float, float]  # left, top, width, height
 GUTTER = 0.36  # of a tile's place, for the links between tiles
 CHIP_GAP = 0.5  # tiles, between chips
 PITCH = 84.0  # points of a tile's place at most
-CROP = 12  # tiles a side from which on only the part in use is drawn
+CROP = 12  # tiles along a side of a chip up to which it is drawn whole
 LEAST = 8, 3  # columns and rows of that part
 LEFT, TOP_OF_CHIP = 22.0, 16.0  # points: the way in, and a chip's number
 
@@ -69,14 +69,12 @@ class ChipMap:
         across = min(self.n_chips, mesh.chip_columns)
         down = -(-self.n_chips // mesh.chip_columns)
         size = (across * mesh.columns, down * mesh.rows)
-        if max(size) <= CROP:
-            return 0, size[0] - 1, 0, size[1] - 1
         ends = [*self.links.from_xy.tolist(), *self.links.to_xy.tolist(), [0, 0]]
         ends += [[row.x, row.y] for row in self.cores]
         x, y = ([end[axis] for end in ends] for axis in (0, 1))
         return (
-            *_widened(min(x), max(x), size[0], LEAST[0]),
-            *_widened(min(y), max(y), size[1], LEAST[1]),
+            *_shown(min(x), max(x), size[0], mesh.columns, LEAST[0]),
+            *_shown(min(y), max(y), size[1], mesh.rows, LEAST[1]),
         )
 
     @property
@@ -93,8 +91,10 @@ class ChipMap:
         return [self.layers.index(name) + 1 for name in row.layers]
 
 
-def _widened(first: int, last: int, size: int, least: int) -> tuple[int, int]:
-    """A tile more on both sides, and at least so many in all, as far as there are any."""
+def _shown(first: int, last: int, size: int, of_chip: int, least: int) -> tuple[int, int]:
+    """Whole chips; of large ones the tiles in use, one more on both sides, and at least so many."""
+    if of_chip <= CROP:
+        return first // of_chip * of_chip, last // of_chip * of_chip + of_chip - 1
     first, last = max(0, first - 1), min(size - 1, last + 1)
     last = min(size - 1, max(last, first + least - 1))
     return max(0, min(first, last - least + 1)), last
@@ -138,13 +138,14 @@ class Frame:
     def tiles(self) -> list[Box]:
         """The boxes of all tiles with cores."""
         x0, x1, y0, y1 = self.shown.window
-        mesh, n_cores = self.shown.chip.mesh, self.shown.chip.limits.cores
-        n_tiles = -(-n_cores // mesh.cores_per_tile)
+        mesh, limits = self.shown.chip.mesh, self.shown.chip.limits
+        n_tiles = -(-limits.cores // mesh.cores_per_tile)
         return [
             self.tile(x, y)
             for x in range(x0, x1 + 1)
             for y in range(y0, y1 + 1)
             if y % mesh.rows * mesh.columns + x % mesh.columns < n_tiles
+            and y // mesh.rows * mesh.chip_columns + x // mesh.columns < self.shown.n_chips
         ]
 
     def core(self, core: int) -> Box:
@@ -160,6 +161,16 @@ class Frame:
             own - 2 * inset,
             own - 2 * inset,
         )
+
+    def chips(self) -> list[int]:
+        """Chips of which some tiles are drawn."""
+        mesh, (x0, x1, y0, y1) = self.shown.chip.mesh, self.shown.window
+        return [
+            chip
+            for chip in range(self.shown.n_chips)
+            if x0 // mesh.columns <= chip % mesh.chip_columns <= x1 // mesh.columns
+            and y0 // mesh.rows <= chip // mesh.chip_columns <= y1 // mesh.rows
+        ]
 
     def chip(self, chip: int) -> Box:
         """The part of a chip's frame that is drawn."""

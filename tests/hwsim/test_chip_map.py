@@ -96,6 +96,15 @@ def test_a_report_of_several_chips_shows_each():
     assert {row["chip"] for row in report_json(data)["cores"]} == {0, 1, 2}
 
 
+def test_no_tile_is_drawn_of_a_chip_that_is_not_there():
+    data = report_of(network(), small_chips())
+    frame = Frame(ChipMap.of(data.plan, data.counts), 680.0)
+    assert frame.chips() == [0, 1, 2]
+    tiles = frame.tiles()
+    assert len(tiles) == 3 * 4
+    assert all(any(inside(tile, frame.chip(n)) for n in range(3)) for tile in tiles)
+
+
 @given(st.integers(1, 4))
 def test_every_core_lies_in_its_tile_and_every_tile_in_its_chip(chips):
     data = _drawn(chips)
@@ -165,6 +174,24 @@ def test_an_arrow_lies_between_its_tiles_and_leaves_room_for_the_way_back(part, 
 def test_shades_are_seven_equal_ranges(part):
     assert 0 <= shade(part) <= 6
     assert shade(part) <= part * 7 <= shade(part) + 1
+
+
+def test_several_large_chips_can_be_drawn():
+    spec = hwsim.load_chip("truenorth").model_dump(by_alias=True)
+    spec["limits"] |= {"neurons_per_core": 1, "cores": 4096, "chips": 4}
+    spec["mesh"] |= {"chip_columns": 2}
+    plan = hwsim.compile(
+        network(), ChipSpec.model_validate(spec), mapper=hwsim.MAPPERS["row-major"]
+    )
+    moved = tuple(
+        part if part.core is None else replace(part, core=part.core + 3 * 4096)
+        for part in plan.parts
+    )
+    plan = Plan(plan.chip, plan.network, plan.shift, moved)
+    shown = ChipMap.of(plan, *simulated(plan))
+    frame = Frame(shown, 680.0)
+    assert frame.chips() == [0, 1, 2, 3]
+    draw_chip_map(shown, 344.0)
 
 
 def test_of_a_large_chip_only_the_part_in_use_is_drawn():
