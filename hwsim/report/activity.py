@@ -48,8 +48,7 @@ def chip_map(data: ReportInput) -> Html:
     drawing = figure(
         "chip",
         lambda width: draw_chip_map(shown, width),
-        title=f"{data.chip.title}, {data.counts.n_cores} of {data.chip.limits.cores * n_chips} "
-        f"cores{chips}.",
+        title=f"{data.chip.title}, {data.counts.n_cores} of {data.n_cores} cores{chips}.",
         alt=f"Map of the chip: {data.counts.n_cores} cores in use{chips}, "
         f"{units.number(shown.busiest_link, digits=3)} packets per inference on the busiest link. "
         f"{names}",

@@ -149,6 +149,11 @@ class ReportInput:
         return self.plan.chip
 
     @property
+    def n_cores(self) -> int:
+        """Cores of the chips in use."""
+        return self.chip.limits.cores * self.counts.n_chips
+
+    @property
     def steps(self) -> float:
         """Time steps per inference, lateness included."""
         return self.counts.n_steps / self.counts.n_samples

@@ -14,7 +14,9 @@ def cards(data: ReportInput) -> Html:
     a, bill = data.accuracy("on chip"), data.bill
     energy = bill.energy_band if data.energy_known else None
     delay = bill.latency_band if data.latency_known else None
-    tiles = f"of {units.number(data.chip.limits.cores)}, on {data.counts.n_tiles} tiles"
+    n_tiles, n_chips = data.counts.n_tiles, data.counts.n_chips
+    tiles = f"of {units.number(data.n_cores)}, on {n_tiles} tile{'s' * (n_tiles != 1)}"
+    tiles += f" of {n_chips} chips" if n_chips > 1 else ""
     return element(
         "dl",
         _card("Accuracy on chip", units.percent(a.value) if a else units.UNKNOWN, _tested(data)),

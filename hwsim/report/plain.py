@@ -7,7 +7,8 @@ title           name of the run
 chip            name, title, technology, area_m2, n_cores
 accuracy        [{stage, n_correct, n_total, value, low, high}], low and high are Wilson's 95 %
 chance          accuracy of guessing; confusion, classes: samples by (true class, answer)
-headline        accuracy, energy_j and latency_s {median, p10, p90}, power_w, n_cores, n_tiles
+headline        accuracy, energy_j and latency_s {median, p10, p90}, power_w, n_cores, n_tiles,
+                n_chips
 n_steps         time steps per inference
 bill            every term: {component, what, amount, constant, price, unit, class, source,
                 rel_uncertainty, note, value}; sums, bands and what is unknown
@@ -105,6 +106,7 @@ def _headline(data: ReportInput) -> dict[str, Any]:
         "power_w": bill.power_w,
         "n_cores": data.counts.n_cores,
         "n_tiles": data.counts.n_tiles,
+        "n_chips": data.counts.n_chips,
     }
 
 

@@ -89,8 +89,9 @@ def _share(data: ReportInput) -> str:
 
 
 def _size(data: ReportInput) -> str:
-    used, there = data.counts.n_cores, data.chip.limits.cores
-    return f"The network occupies {units.number(used)} of {units.number(there)} cores."
+    used, there, n_chips = data.counts.n_cores, data.n_cores, data.counts.n_chips
+    of = f"of {units.number(there)} cores" + (f" on {n_chips} chips" if n_chips > 1 else "")
+    return f"The network occupies {units.number(used)} {of}."
 
 
 def _shortcut(data: ReportInput) -> str:

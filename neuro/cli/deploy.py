@@ -25,7 +25,12 @@ def deploy(
     spec, folder = hwsim.load_chip(chip), open_run(run)
     total = (folder.result() or {})["samples"]["test"]
     with Progress(console=err, transient=True, disable=not err.is_terminal) as progress:
-        task = progress.add_task(f"simulating on {spec.title}", total=total)
+        task = progress.add_task(f"placing on {spec.title}", total=None)
+
+        def simulated(n: int) -> None:
+            said = f"simulating on {spec.title}"
+            progress.update(task, description=said, total=total, advance=n)
+
         content = carry_over(
             folder,
             spec,
@@ -33,7 +38,7 @@ def deploy(
             seed=seed,
             given=chip,
             root=root,
-            on_samples=lambda n: progress.advance(task, n),
+            on_samples=simulated,
         )
     emit(content, lines(content), as_json=as_json)
 

@@ -93,6 +93,8 @@ def test_a_report_of_several_chips_shows_each():
     for n in range(3):
         assert f">chip {n}<" in page
     assert "of 24 cores on 3 chips" in text_of(page)
+    assert f"The network occupies {data.counts.n_cores} of 24 cores on 3 chips." in text_of(page)
+    assert report_json(data)["headline"]["n_chips"] == 3
     assert {row["chip"] for row in report_json(data)["cores"]} == {0, 1, 2}
 
 
