@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from itertools import pairwise
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,10 +11,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import hwsim
+from hwsim import (
+    Dense,
+    FixedNeuron,
+    GradedVec,
+    Network,
+    Population,
+    Projection,
+    SigmaDelta,
+    WeightWord,
+)
 from hwsim.chips.spec import ChipSpec
+from hwsim.counts import Counts
 from hwsim.mapping.plan import Plan
 from hwsim.mapping.use import Use
-from hwsim.report import report_html, report_json
+from hwsim.report import Raster, ReportInput, build_layers, report_html, report_json
 from hwsim.report.chip_map import arrow, draw_chip_map, shade
 from hwsim.report.map_frame import ChipMap, Frame
 from hwsim.report.standalone import light_colours, save_figure
@@ -266,3 +278,38 @@ def test_a_silent_chip_has_a_map():
     shown = ChipMap.of(plan, counts, sent)
     assert shown.busiest_link == 0
     draw_chip_map(shown, 344.0)
+
+
+def test_every_kind_of_neuron_has_a_row_and_a_panel():
+    word = WeightWord(message_bits=16)
+    neurons = {
+        "ternary": FixedNeuron.of(v_th=60, emits="ternary", v_th_low=-60),
+        "graded": FixedNeuron.of(v_th=60, emits="graded"),
+        "sigma_delta": SigmaDelta.of(v_th=3, spike_exp=2, state_exp=2, bias=1),
+        "vec": GradedVec.of(v_th=3, activation="relu"),
+        "readout": FixedNeuron.of(v_th=900, reset="none", emits="nothing"),
+    }
+    names = ("in", *neurons)
+    populations = (Population("in", (4,)), *(Population(n, (4,), k) for n, k in neurons.items()))
+    weight = np.full((4, 4), 2)
+    joined = (Projection.of(*ends, Dense.of(weight), word=word) for ends in pairwise(names))
+    net = Network(populations, tuple(joined), output="readout")
+    plan = hwsim.compile(net, hwsim.load_chip("loihi2"))
+    rng = np.random.default_rng(0)
+    sent = {name: rng.integers(-3, 4, (6, 4)) for name in names[:-1]}
+    zero = Counts.zero(len(plan.parts), n_cores=len(plan.cores), n_tiles=plan.n_tiles)
+    counts = replace(zero, n_samples=1, n_steps=6)
+    fired = {name: np.count_nonzero(s, axis=0)[None] for name, s in sent.items()}
+    run = SimpleNamespace(counts=counts, spike_counts=fired | {"readout": None}, n_steps=6)
+    data = ReportInput(
+        "kinds", plan, counts, hwsim.price(counts, plan.chip), build_layers(plan, run),
+        raster=Raster(sent, output=np.arange(4)),
+    )  # fmt: skip
+    assert [row.kind for row in data.layers] == [
+        "spikes", "ternary", "graded", "sigma_delta", "graded", "nothing",
+    ]  # fmt: skip
+    shown = text_of(report_html(data))
+    for said in ("ternary spikes", "graded spikes", "changes (sigma-delta)", "it is read out"):
+        assert said in shown
+    assert "Messages below zero are red." in shown
+    json.dumps(report_json(data), allow_nan=False)
