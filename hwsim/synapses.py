@@ -121,6 +121,15 @@ class Conv2d:
         self, source: Shape, target: Shape, part_of: IntArray, n_parts: int
     ) -> sparse.csr_array:
         """Synapses of each source neuron on each part of the target; see `Dense.fan_out`."""
+        channels = source[0] // self.groups
+        groups = self.fan_out_of_places(source, target, part_of, n_parts)
+        each = [fan for fan in groups for _ in range(channels)]
+        return sparse.csr_array(sparse.vstack(each, format="csr"))
+
+    def fan_out_of_places(
+        self, source: Shape, target: Shape, part_of: IntArray, n_parts: int
+    ) -> list[sparse.csr_array]:
+        """The same for one channel of each group, (places, parts): all of a group are alike."""
         n_places = target[1] * target[2]
         per_group = part_of.reshape(self.groups, -1, n_places)
         reach = self.reach(source, target)
@@ -129,8 +138,8 @@ class Conv2d:
             place = np.broadcast_to(np.arange(n_places), parts.shape)[parts >= 0]
             ones = np.ones(place.size, dtype=np.int64)
             held = sparse.csr_array((ones, (place, parts[parts >= 0])), shape=(n_places, n_parts))
-            rows += [reach @ held] * (source[0] // self.groups)
-        return sparse.csr_array(sparse.vstack(rows, format="csr"))
+            rows.append(sparse.csr_array(reach @ held))
+        return rows
 
     def reach(self, source: Shape, target: Shape) -> sparse.csr_array:
         """Kernel taps that join each source place with each target place."""

@@ -6,27 +6,13 @@ from hwsim._accelerate import njit
 
 
 @njit()
-def distance(place, a, b, chip_weight):
-    """Weighted hops between two tiles; place (tiles, 4): x, y over all chips, chip x, chip y."""
-    return (
-        abs(place[a, 0] - place[b, 0])
-        + abs(place[a, 1] - place[b, 1])
-        + chip_weight * (abs(place[a, 2] - place[b, 2]) + abs(place[a, 3] - place[b, 3]))
-    )
-
-
-@njit()
-def _moved(node, to, tile_of, indptr, other, packets, inputs, place, chip_weight):
+def _moved(node, to, tile_of, indptr, other, packets, inputs, far):
     """Change of cost if `node` alone moves to tile `to`."""
     at = tile_of[node]
-    change = inputs[node] * (
-        distance(place, 0, to, chip_weight) - distance(place, 0, at, chip_weight)
-    )
+    change = inputs[node] * (far[0, to] - far[0, at])
     for k in range(indptr[node], indptr[node + 1]):
         tile = tile_of[other[k]]
-        change += packets[k] * (
-            distance(place, tile, to, chip_weight) - distance(place, tile, at, chip_weight)
-        )
+        change += packets[k] * (far[tile, to] - far[tile, at])
     return change
 
 
@@ -41,14 +27,14 @@ def _between(a, b, indptr, other, packets):
 
 @njit()
 def swap_cores(
-    pairs, chances, heat, tile_of, indptr, other, packets, inputs, place, chip_weight
+    pairs, chances, heat, tile_of, indptr, other, packets, inputs, far
 ):  # fmt: skip
     """Try to swap pairs of cores; return the change of cost.
 
     pairs (tries, 2): nodes, those beyond the cores in use being empty places. chances (tries,):
     uniform numbers; a swap that costs more is made where `chance < exp(-cost / heat)`, with heat
     (tries,). tile_of (nodes,) changes in place. indptr, other, packets: symmetric traffic, CSR;
-    inputs (nodes,): packets from tile 0, where spikes enter.
+    inputs (nodes,): packets from tile 0, where spikes enter. far (tiles, tiles): weighted hops.
     """
     total = 0.0
     for i in range(pairs.shape[0]):
@@ -56,10 +42,10 @@ def swap_cores(
         at, to = tile_of[a], tile_of[b]
         if at == to:
             continue
-        change = _moved(a, to, tile_of, indptr, other, packets, inputs, place, chip_weight)
-        change += _moved(b, at, tile_of, indptr, other, packets, inputs, place, chip_weight)
+        change = _moved(a, to, tile_of, indptr, other, packets, inputs, far)
+        change += _moved(b, at, tile_of, indptr, other, packets, inputs, far)
         # the two stay as far apart as they were, which both sums took for nearer
-        change += 2 * _between(a, b, indptr, other, packets) * distance(place, at, to, chip_weight)
+        change += 2 * _between(a, b, indptr, other, packets) * far[at, to]
         if change <= 0 or chances[i] < np.exp(-change / max(heat[i], 1e-300)):
             tile_of[a], tile_of[b] = to, at
             total += change
@@ -68,7 +54,7 @@ def swap_cores(
 
 @njit()
 def swap_tiles(
-    pairs, chances, heat, tile_of, nodes_of, indptr, other, packets, inputs, place, chip_weight
+    pairs, chances, heat, tile_of, nodes_of, indptr, other, packets, inputs, far
 ):  # fmt: skip
     """Try to swap all that two tiles hold; see `swap_cores`.
 
@@ -87,16 +73,11 @@ def swap_tiles(
                 node = nodes_of[at, j]
                 if node < 0:
                     continue
-                change += inputs[node] * (
-                    distance(place, 0, to, chip_weight) - distance(place, 0, at, chip_weight)
-                )
+                change += inputs[node] * (far[0, to] - far[0, at])
                 for k in range(indptr[node], indptr[node + 1]):
                     tile = tile_of[other[k]]
                     if tile != s and tile != t:  # those between the two stay as far apart
-                        change += packets[k] * (
-                            distance(place, tile, to, chip_weight)
-                            - distance(place, tile, at, chip_weight)
-                        )
+                        change += packets[k] * (far[tile, to] - far[tile, at])
         if change <= 0 or chances[i] < np.exp(-change / max(heat[i], 1e-300)):
             for j in range(nodes_of.shape[1]):
                 a, b = nodes_of[s, j], nodes_of[t, j]
@@ -110,12 +91,11 @@ def swap_tiles(
 
 
 @njit()
-def total_cost(tile_of, indptr, other, packets, inputs, place, chip_weight):
+def total_cost(tile_of, indptr, other, packets, inputs, far):
     """Packets times weighted hops of a placement."""
     total = 0.0
     for node in range(indptr.shape[0] - 1):
-        total += inputs[node] * distance(place, 0, tile_of[node], chip_weight)
+        total += inputs[node] * far[0, tile_of[node]]
         for k in range(indptr[node], indptr[node + 1]):
-            far = distance(place, tile_of[node], tile_of[other[k]], chip_weight)
-            total += 0.5 * packets[k] * far
+            total += 0.5 * packets[k] * far[tile_of[node], tile_of[other[k]]]
     return total

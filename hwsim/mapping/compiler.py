@@ -24,19 +24,18 @@ def compile_network(
 
     Args:
         net: in the chip's integers. mapper: see `hwsim.MAPPERS`.
-        profile: how often each neuron fires (`hwsim.profile`); without one, all alike.
+        profile: how often each neuron fires (`hwsim.profile`). With one, slow layers get more
+            cores and routes are weighed by it; without, the network gets the fewest cores.
         seed: of the mapper's random numbers; the same seed gives the same plan.
 
     Raises:
         DoesNotFit: naming every limit of the chip that is broken.
         ValueError: if the profile is of another network.
     """
-    violations, _ = examine(net, chip)
-    if violations:
+    violations, fewest = examine(net, chip, profile)
+    if fewest is None:
         raise DoesNotFit(chip.name, violations)
-    retimed, shift = retime(net)
-    profile = profile or Profile.uniform(retimed)
-    profile.check(retimed)
+    retimed, shift = fewest.net, retime(net)[1]
     inputs = [Part(p.name, np.arange(p.size), None, None) for p in retimed.inputs]
-    placed = mapper(Problem(retimed, chip, profile, seed))
+    placed = mapper(Problem(fewest, profile, seed))
     return Plan(chip, retimed, shift, (*inputs, *placed))

@@ -81,17 +81,25 @@ def _shares(weight: AnyArray, sizes: IntArray, n_parts: int) -> IntArray:
     return shares
 
 
-def cutter_of(pop: Population, load: FloatArray, limits: Limits) -> Cutter:
-    """The ways to cut a population."""
+def cutter_of(
+    pop: Population, load: FloatArray, limits: Limits, spikes: FloatArray | None
+) -> Cutter:
+    """The ways to cut a population.
+
+    With `spikes` (neurons,) it is cut by how often neurons fire, which is right where all neurons
+    have the same sources and targets: packets of a few busy cores can then be kept short.
+    """
     neuron, v_th = _configs(pop)
     group = _groups(neuron, v_th, limits)
-    orders = [_by_group(order, group) for order in _orders(pop.shape)]
+    orders = [_by_group(order, group) for order in _orders(pop.shape, spikes)]
     return Cutter(load, tuple(orders), group, neuron, v_th)
 
 
-def _orders(shape: Shape) -> list[IntArray]:
+def _orders(shape: Shape, spikes: FloatArray | None) -> list[IntArray]:
     """By index; where there are places, by row, column and along a curve, channels together."""
     size = int(np.prod(shape))
+    if spikes is not None:
+        return [np.argsort(-spikes, kind="stable")]
     if len(shape) < 2 or shape[-1] == 1 or shape[-2] == 1:
         return [np.arange(size)]
     height, width = shape[-2:]

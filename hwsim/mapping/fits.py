@@ -12,6 +12,8 @@ from hwsim.mapping.memory import Stored, axon_bits
 from hwsim.mapping.partition import Partition
 from hwsim.mapping.profile import Profile
 from hwsim.mapping.retime import retime
+from hwsim.mapping.sharing import share
+from hwsim.mapping.traffic import traffic_of
 from hwsim.mapping.use import LIMIT_OF, Use, broken
 from hwsim.mapping.violation import REMEDY, Violation
 from hwsim.mapping.words import check_words
@@ -59,7 +61,9 @@ def usage(net: Network, chip: ChipSpec) -> tuple[Fill, ...]:
     return (*out, Fill("cores", largest, partition.n_parts, chip.n_cores))
 
 
-def examine(net: Network, chip: ChipSpec) -> tuple[tuple[Violation, ...], Partition | None]:
+def examine(
+    net: Network, chip: ChipSpec, profile: Profile | None = None
+) -> tuple[tuple[Violation, ...], Partition | None]:
     """Broken limits, and the network cut into the fewest parts that fit.
 
     Layers for which there are none are cut by their number of neurons alone. What cannot be cut,
@@ -74,7 +78,9 @@ def examine(net: Network, chip: ChipSpec) -> tuple[tuple[Violation, ...], Partit
     except ValueError as error:
         return (Violation(_loop(net), "time", "a loop", "one step each", str(error)),), None
     alone = [v for p in retimed.populations if p.neuron for v in _of_one_neuron(retimed, p, chip)]
-    partition = Partition(retimed, chip, loads(retimed, chip, Profile.uniform(retimed)))
+    profile = profile or Profile.uniform(retimed)
+    profile.check(retimed)
+    partition = Partition(retimed, chip, loads(retimed, chip, profile), profile.spikes)
     too_much = {v.layer for v in alone}
     stuck = partition.settle({}, given_up=too_much) - too_much
     found = (*check_words(retimed, chip), *alone, *_of_cores(partition, stuck))
@@ -136,7 +142,7 @@ def _of_cores(partition: Partition, stuck: set[str]) -> Iterator[Violation]:
             yield Violation(
                 layer, LIMIT_OF[name], used, getattr(limits, LIMIT_OF[name]), REMEDY[name]
             )
-    if partition.n_parts <= partition.chip.n_cores:
+    if partition.n_parts <= partition.chip.n_cores or (not stuck and _share(partition)):
         return
     layer, cut = max(partition.cuts.items(), key=lambda item: item[1].n_parts)
     because = f", for its {LIMIT_OF[cut.bound_by]}: {REMEDY[cut.bound_by]}" if cut.bound_by else ""
@@ -147,6 +153,13 @@ def _of_cores(partition: Partition, stuck: set[str]) -> Iterator[Violation]:
             allowed = getattr(limits, LIMIT_OF[other.bound_by])
             used = _distinct(partition, name, other.bound_by)
             yield Violation(name, other.bound_by, used, allowed, REMEDY[other.bound_by])
+
+
+def _share(partition: Partition) -> bool:
+    """Whether all parts fit the chip if they share cores."""
+    alike = Profile.uniform(partition.net)
+    core_of = share(partition, traffic_of(partition, alike))
+    return int(core_of.max()) < partition.chip.n_cores
 
 
 def _distinct(partition: Partition, name: str, table: str) -> int:

@@ -73,14 +73,23 @@ def demand(
         n, held = size_of(source), sizes > 0
         bits = n * axon_bits(sizes, sizes, stored)
         return Demand(bits, n * held.astype(np.int64), np.full(n, int(held.sum())))
-    fan = p.synapses.fan_out(source, target, part_of, n_parts)
-    axons = np.bincount(fan.indices, minlength=n_parts)
+    if isinstance(p.synapses, Conv2d):
+        channels, fans = (
+            source[0] // p.synapses.groups,
+            p.synapses.fan_out_of_places(source, target, part_of, n_parts),
+        )
+    else:
+        channels, fans = 1, [p.synapses.fan_out(source, target, part_of, n_parts)]
+    bits, axons = np.zeros(n_parts, dtype=np.int64), np.zeros(n_parts, dtype=np.int64)
+    reach: list[IntArray] = []
+    for fan in fans:  # all channels of a group of a convolution are alike
+        each = axon_bits(fan.data, sizes[fan.indices], stored)
+        bits += channels * np.bincount(fan.indices, each, n_parts).astype(np.int64)
+        axons += channels * np.bincount(fan.indices, minlength=n_parts)
+        reach += [np.diff(fan.indptr)] * channels
     if isinstance(p.synapses, Conv2d) and form.shares_kernels:
         bits = _kernel_bits(p.synapses, part_of, n_parts, sizes, stored)
-    else:
-        each = axon_bits(fan.data, sizes[fan.indices], stored)
-        bits = np.bincount(fan.indices, each, n_parts).astype(np.int64)
-    return Demand(bits, axons, np.diff(fan.indptr).astype(np.int64))
+    return Demand(bits, axons, np.concatenate(reach).astype(np.int64))
 
 
 def _kernel_bits(

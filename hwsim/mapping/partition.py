@@ -13,6 +13,7 @@ from hwsim.mapping.cutting import EVEN, LOADED, MIXED, Cutter, cutter_of, distin
 from hwsim.mapping.memory import Demand, demand
 from hwsim.mapping.use import LIMIT_OF, Use
 from hwsim.network import Network, Population
+from hwsim.synapses import Dense
 
 SEARCHED = ((-1, EVEN), (0, EVEN), (-1, LOADED))  # orders and weights, to find how many parts
 ROUNDS = 12  # targets are cut before sources; loops settle in a few rounds
@@ -45,11 +46,14 @@ class Partition:
 
     Attributes:
         loads: work of each neuron, by population: parts of equal load are preferred.
+        spikes: how often each neuron fires, by population: those that fire alike are put
+            together where it makes no other difference.
     """
 
     net: Network
     chip: ChipSpec
     loads: dict[str, FloatArray]
+    spikes: dict[str, FloatArray]
     cuts: dict[str, Cut] = field(default_factory=dict)
     _cutters: dict[str, Cutter] = field(default_factory=dict)
     _demands: dict[tuple[str, int, int, float], tuple[IntArray, list[Demand]]] = field(
@@ -101,13 +105,22 @@ class Partition:
 
     def _by_number(self, pop: Population) -> Cut:
         n_parts = -(-pop.size // self.chip.limits.neurons_per_core)
-        return _as_cut(*self._uses(pop, n_parts, 0, EVEN))
+        return as_cut(*self._uses(pop, n_parts, 0, EVEN))
+
+    def again(self) -> "Partition":
+        """The network before it is cut, what was found out about its cuts kept."""
+        again = Partition(self.net, self.chip, self.loads, self.spikes)
+        again._cutters, again._demands = self._cutters, self._demands
+        return again
 
     def cutter(self, pop: Population) -> Cutter:
         """The ways to cut a population."""
         if pop.name not in self._cutters:
+            joined = (*self.net.into(pop.name), *self.net.out_of(pop.name))
+            alike = all(isinstance(p.synapses, Dense) for p in joined)
+            spikes = self.spikes[pop.name] if alike else None
             load = self.loads[pop.name]
-            self._cutters[pop.name] = cutter_of(pop, load, self.chip.limits)
+            self._cutters[pop.name] = cutter_of(pop, load, self.chip.limits, spikes)
         return self._cutters[pop.name]
 
     def _fewest(self, pop: Population, least: int) -> Cut | None:
@@ -157,7 +170,7 @@ class Partition:
             if key < best_key:
                 best, best_key = found, key
         assert best is not None  # one of those searched fits
-        return _as_cut(*best)
+        return as_cut(*best)
 
     def _cuts_alike(self, pop: Population, n_parts: int, order: int) -> bool:
         """Whether cuts by load and by number are nearly the same: none between is then tried."""
@@ -177,22 +190,34 @@ class Partition:
         self, pop: Population, n_parts: int, order: int, loaded: float
     ) -> tuple[IntArray, list[Demand], dict[str, IntArray]]:
         """A cut, what its projections take, and what its parts take, each (parts,)."""
-        into, cutter = self.net.into(pop.name), self.cutter(pop)
+        cutter = self.cutter(pop)
         order %= len(cutter.orders)
         key = (pop.name, n_parts, order, loaded)
         if key not in self._demands:
             part_of = cutter.part_of(n_parts, cutter.orders[order], loaded)
-            form = self.chip.limits.synapse_format
-            self._demands[key] = (
-                part_of,
-                [demand(self.net, p, part_of, n_parts, form) for p in into],
-            )
+            self._demands[key] = part_of, self.demands(pop, part_of, n_parts)
         part_of, demands = self._demands[key]
+        return part_of, demands, self.measure(pop, part_of, n_parts, demands)
+
+    def demands(self, pop: Population, part_of: IntArray, n_parts: int) -> list[Demand]:
+        """What every projection into a population takes if that is cut by `part_of`."""
+        form = self.chip.limits.synapse_format
+        into = self.net.into(pop.name)
+        return [demand(self.net, p, part_of, n_parts, form) for p in into]
+
+    def measure(
+        self, pop: Population, part_of: IntArray, n_parts: int, demands: list[Demand]
+    ) -> dict[str, IntArray]:
+        """What the parts take of a core, each (parts,), by field of `Use`.
+
+        How many parts of other populations listen is as they are cut now.
+        """
+        into, cutter = self.net.into(pop.name), self.cutter(pop)
         reach = self._reach_elsewhere(pop)
         for p, d in zip(into, demands, strict=True):
             reach = reach + d.reach if p.source == pop.name else reach
         words = len({p.word for p in into})
-        uses = {
+        return {
             "neurons": np.bincount(part_of, minlength=n_parts),
             "synapse_bits": _sum((d.bits for d in demands), n_parts),
             "axons_in": _sum((d.axons_in for d in demands), n_parts),
@@ -201,7 +226,6 @@ class Partition:
             "v_th_configs": distinct(cutter.v_th_config, part_of, n_parts),
             "synapse_configs": np.full(n_parts, words),
         }
-        return part_of, demands, uses
 
     def _reach_elsewhere(self, pop: Population) -> IntArray:
         """Parts of other populations that hear each neuron, as they are cut now, (neurons,)."""
@@ -214,7 +238,8 @@ class Partition:
         return reach
 
 
-def _as_cut(part_of: IntArray, demands: list[Demand], uses: dict[str, IntArray]) -> Cut:
+def as_cut(part_of: IntArray, demands: list[Demand], uses: dict[str, IntArray]) -> Cut:
+    """A cut of what `Partition.measure` found."""
     rows = zip(*(uses[name].tolist() for name in LIMIT_OF), strict=True)
     return Cut(part_of, tuple(Use(*row) for row in rows), tuple(d.reach for d in demands))
 

@@ -17,6 +17,7 @@ ROUNDS = 60  # temperatures of an annealing
 TRIES_PER_PAIR = 2  # swaps tried at one temperature: so often each pair of cores, but no more than
 MOST_TRIES = 40_000
 COOLING = 1e-3  # last temperature over the first
+MOST_SOLVED = 2000  # cores whose Laplacian is solved for an order
 
 
 def chip_weight(chip: ChipSpec) -> float:
@@ -58,16 +59,26 @@ class Board:
         per_chip = -(-cores // per_tile)
         return core // cores * per_chip + core % cores // per_tile
 
+    def core(self, tile: int, n_free: int) -> int:
+        """The first free core of a tile that has `n_free` left, the others being the last."""
+        cores, per_tile = self.chip.limits.cores, self.chip.mesh.cores_per_tile
+        per_chip = -(-cores // per_tile)
+        first = tile // per_chip * cores + tile % per_chip * per_tile
+        return first + min(per_tile, cores - tile % per_chip * per_tile) - n_free
+
     @cached_property
-    def place(self) -> IntArray:
-        """Column and row of every tile over all chips, and of its chip, (tiles, 4)."""
+    def far(self) -> FloatArray:
+        """Hops between tiles, those from chip to chip weighted, (tiles, tiles)."""
         cores, per_tile = self.chip.limits.cores, self.chip.mesh.cores_per_tile
         firsts = [
             chip * cores + core
             for chip in range(self.n_chips)
             for core in range(0, cores, per_tile)
         ]
-        return np.array([self.chip.tile_xy(c) + self.chip.chip_xy(c) for c in firsts])
+        at = np.array([self.chip.tile_xy(c) + self.chip.chip_xy(c) for c in firsts])
+        weights = np.array([1.0, 1.0, chip_weight(self.chip), chip_weight(self.chip)])
+        out: FloatArray = np.abs(at[:, None] - at) @ weights
+        return out
 
 
 def hops_of(traffic: sparse.csr_array, core_of: IntArray, chip: ChipSpec) -> float:
@@ -77,9 +88,7 @@ def hops_of(traffic: sparse.csr_array, core_of: IntArray, chip: ChipSpec) -> flo
     graph, inputs = _graph(traffic, n)
     at = board.tile_of(core_of)
     return float(
-        annealing.total_cost(
-            at, graph.indptr, graph.indices, graph.data, inputs, board.place, chip_weight(chip)
-        )
+        annealing.total_cost(at, graph.indptr, graph.indices, graph.data, inputs, board.far)
     )
 
 
@@ -103,6 +112,58 @@ def anneal(
     return state.cores(best)
 
 
+def place(traffic: sparse.csr_array, chip: ChipSpec, rng: np.random.Generator) -> IntArray:
+    """Places of cores, (cores,), for few spike-weighted hops: the best of several annealings.
+
+    They start along a Hilbert curve, once in the order of the cores, once in that of their
+    traffic; both keep to as few tiles as hold the cores.
+    """
+    n = traffic.shape[1]
+    board = Board(chip, n)
+    starts = [board.walk[:n]]
+    if 1 < n <= MOST_SOLVED:
+        along = np.empty(n, dtype=np.int64)
+        along[by_traffic(traffic)] = board.walk[:n]
+        starts.append(along)
+    found = [*starts, *(anneal(traffic, start, chip, rng) for start in starts)]
+    return min(found, key=lambda core_of: hops_of(traffic, core_of, chip))
+
+
+def by_traffic(traffic: sparse.csr_array) -> IntArray:
+    """Cores in an order in which those that talk are near: by the Fiedler vector, (cores,).
+
+    The eigenvector of the second smallest eigenvalue of the graph's Laplacian gives the line on
+    which the squared distances, weighted by packets, are least. It starts at the end that hears
+    the inputs.
+    """
+    n = traffic.shape[1]
+    graph, inputs = _graph(traffic, n)
+    weights = graph.toarray() + 1e-9 * max(1.0, float(graph.sum())) / n**2
+    laplacian = np.diag(weights.sum(axis=1)) - weights
+    line = np.linalg.eigh(laplacian)[1][:, 1]
+    order = np.argsort(np.round(line, 9), kind="stable")
+    first, last = inputs[order[: n // 2]].sum(), inputs[order[n // 2 :]].sum()
+    return order if first >= last else order[::-1].copy()
+
+
+def nearest_free(traffic: sparse.csr_array, board: Board) -> IntArray:
+    """Core by core in order, each on the free place with fewest hops to those already placed."""
+    n, graph, inputs = traffic.shape[1], *_graph(traffic, traffic.shape[1])
+    free = np.bincount(board.tile_of(board.walk))
+    tile_of, core_of = np.full(n, -1), np.empty(n, dtype=np.int64)
+    for core in range(n):
+        others, packets = graph.indices, graph.data
+        row = slice(graph.indptr[core], graph.indptr[core + 1])
+        placed = tile_of[others[row]] >= 0
+        ends = np.append(tile_of[others[row]][placed], 0)  # inputs enter at tile 0
+        amounts = np.append(packets[row][placed], inputs[core])
+        cost = board.far[:, ends] @ amounts
+        tile_of[core] = np.argmin(np.where(free > 0, cost, np.inf))
+        core_of[core] = board.core(int(tile_of[core]), int(free[tile_of[core]]))
+        free[tile_of[core]] -= 1
+    return core_of
+
+
 class _State:
     """A placement in flight: owns the arrays, leaves the arithmetic to the kernels."""
 
@@ -118,25 +179,24 @@ class _State:
         graph, inputs = _graph(traffic, self.tile_of.size)
         self.csr = (graph.indptr, graph.indices, graph.data, inputs)
         self.full = np.flatnonzero(self.room == per_tile)  # tiles that can be swapped as a whole
-        self.weight = chip_weight(board.chip)
 
     def cost(self) -> float:
         """Packets times weighted hops."""
-        return float(annealing.total_cost(self.tile_of, *self.csr, self.board.place, self.weight))
+        return float(annealing.total_cost(self.tile_of, *self.csr, self.board.far))
 
     def shake(self, heat: float, rng: np.random.Generator) -> None:
         """Swaps at one temperature: of cores, then of tiles."""
-        n, place = self.tile_of.size, self.board.place
+        n, far = self.tile_of.size, self.board.far
         tries = min(MOST_TRIES, TRIES_PER_PAIR * n * n)
         pairs, chances = rng.integers(0, n, (tries, 2)), rng.random(tries)
         hot = np.full(tries, heat)
-        annealing.swap_cores(pairs, chances, hot, self.tile_of, *self.csr, place, self.weight)
+        annealing.swap_cores(pairs, chances, hot, self.tile_of, *self.csr, far)
         if self.full.size < 2:
             return
         tries = tries // 4
         tiles, chances = self.full[rng.integers(0, self.full.size, (tries, 2))], rng.random(tries)
         annealing.swap_tiles(
-            tiles, chances, hot[:tries], self.tile_of, self._nodes(), *self.csr, place, self.weight
+            tiles, chances, hot[:tries], self.tile_of, self._nodes(), *self.csr, far
         )
 
     def _nodes(self) -> IntArray:

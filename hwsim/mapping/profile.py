@@ -9,6 +9,7 @@ from hwsim.arrays import FloatArray
 from hwsim.network import Network
 
 UNIFORM_RATE = 0.05  # spikes per neuron and step, taken where nothing was measured
+UNIFORM_STEPS = 20  # steps of a sample, taken likewise
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -24,7 +25,9 @@ class Profile:
     spikes: dict[str, FloatArray]
 
     @classmethod
-    def uniform(cls, net: Network, *, rate: float = UNIFORM_RATE, n_steps: int = 1) -> Self:
+    def uniform(
+        cls, net: Network, *, rate: float = UNIFORM_RATE, n_steps: int = UNIFORM_STEPS
+    ) -> Self:
         """Every neuron fires alike: what is assumed before anything was measured."""
         spikes = {}
         for p in net.populations:

@@ -7,6 +7,7 @@ import numpy as np
 from scipy import sparse
 
 from hwsim.arrays import FloatArray, IntArray
+from hwsim.mapping.partition import Partition
 from hwsim.mapping.profile import Profile
 from hwsim.network import Network
 
@@ -91,3 +92,9 @@ class Traffic:
             weighted = sparse.diags_array(self.profile.spikes[p.name]) @ heard
             out += (heard.T @ weighted).toarray()
         return out
+
+
+def traffic_of(partition: Partition, profile: Profile) -> Traffic:
+    """Packets between the parts of a partition."""
+    inner = [p.name for p in partition.net.populations if p.neuron is not None]
+    return Traffic(partition.net, profile, {name: partition.cuts[name].part_of for name in inner})

@@ -1,0 +1,1 @@
+"""Claim: spike-weighted placement against hand maps; see README.md."""
