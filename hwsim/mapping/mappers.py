@@ -45,16 +45,37 @@ class Problem:
     def partition(self) -> Partition:
         """The network cut into parts that fit.
 
-        With a profile the slowest layers get more parts than the fewest, on the same chips, as
-        long as that saves energy times delay; without one, nothing is known of time.
+        With a profile the slowest layers get more parts than the fewest, as long as that saves
+        energy times delay: in all as many as halving until it fits would end with, on the same
+        chips. Without one nothing is known of time, and the parts are the fewest.
         """
+        try:
+            return self.spread(self.halved.n_parts)
+        except DoesNotFit:
+            return self.fewest
+
+    @cached_property
+    def halved(self) -> Partition:
+        """The network as halving until it fits cuts it.
+
+        Raises:
+            DoesNotFit: if a half of one neuron does not fit.
+        """
+        given = self.fewest
+        partition = Partition(given.net, given.chip, given.loads, given.spikes)
+        halve_until_it_fits(partition)
+        return partition
+
+    def spread(self, most_parts: int) -> Partition:
+        """The network in up to `most_parts` parts, on the chips that the fewest need."""
         if self.profile is None:
             return self.fewest
-        more = self.fewest.again()
-        if more.settle(spread(self.fewest, self.profile)):
-            return self.fewest
-        chips = [-(-each.n_parts // self.chip.limits.cores) for each in (self.fewest, more)]
-        return more if chips[1] <= chips[0] else self.fewest
+        cores = self.chip.limits.cores
+        room = -(-self.fewest.n_parts // cores) * cores
+        n_parts = spread(self.fewest, self.profile, min(most_parts, room))
+        more = self.fewest.with_packets(n_parts)
+        stuck = more.settle(n_parts)
+        return self.fewest if stuck or more.n_parts > room else more
 
     @property
     def rng(self) -> np.random.Generator:
@@ -122,23 +143,33 @@ def greedy(problem: Problem) -> tuple[Part, ...]:
 
 def halve(problem: Problem) -> tuple[Part, ...]:
     """Each layer halved until every half fits, row by row: Lava's compiler as it is described."""
-    partition = problem.fewest.again()
-    halve_until_it_fits(partition)
+    partition = problem.halved
     return parts_on(partition, np.arange(_board(problem, partition.n_parts).n_cores))
 
 
 def optimised(problem: Problem) -> tuple[Part, ...]:
     """Parts share cores where no core gets slower than the slowest, then cores are annealed."""
-    partition = problem.partition
+    return _annealed(problem, problem.partition)
+
+
+def fastest(problem: Problem) -> tuple[Part, ...]:
+    """As `optimised`, but slow layers get all the cores of the chips if that pays.
+
+    Energy times delay is least, at the price of hops and of the whole chip.
+    """
+    return _annealed(problem, problem.spread(problem.chip.n_cores))
+
+
+def _annealed(problem: Problem, partition: Partition) -> tuple[Part, ...]:
     traffic = traffic_of(partition, problem.weights)
     shared = share(partition, traffic)
-    n = int(shared.max()) + 1
-    packets = traffic.matrix(shared, n)
+    packets = traffic.matrix(shared, int(shared.max()) + 1)
     return parts_on(partition, place(packets, problem.chip, problem.rng)[shared])
 
 
 MAPPERS: dict[str, Mapper] = {
     "optimised": optimised,
+    "fastest": fastest,
     "hilbert": hilbert,
     "row-major": row_major,
     "random": random,

@@ -8,6 +8,7 @@ from itertools import product
 import numpy as np
 
 from hwsim.arrays import FloatArray, IntArray
+from hwsim.chips.nominal import nominal
 from hwsim.chips.spec import ChipSpec
 from hwsim.mapping.cutting import EVEN, LOADED, MIXED, Cutter, cutter_of, distinct
 from hwsim.mapping.memory import Demand, demand
@@ -107,11 +108,23 @@ class Partition:
         n_parts = -(-pop.size // self.chip.limits.neurons_per_core)
         return as_cut(*self._uses(pop, n_parts, 0, EVEN))
 
-    def again(self) -> "Partition":
-        """The network before it is cut, what was found out about its cuts kept."""
-        again = Partition(self.net, self.chip, self.loads, self.spikes)
-        again._cutters, again._demands = self._cutters, self._demands
-        return again
+    def with_packets(self, n_parts: dict[str, int]) -> "Partition":
+        """The network before it is cut, the packets that neurons send counted as work.
+
+        Args:
+            n_parts: of each population, to be expected; how many of them hear a neuron is taken
+                to grow as their number.
+        """
+        per_packet, loads = nominal(self.chip.time, "packet"), {}
+        for name, load in self.loads.items():
+            sent = np.zeros(load.size)
+            for target in {p.target for p in self.net.out_of(name)}:
+                cut = self.cuts[target]
+                for p, heard in zip(self.net.into(target), cut.reaches, strict=True):
+                    if p.source == name:
+                        sent += heard * n_parts[target] / cut.n_parts
+            loads[name] = load + per_packet * sent * self.spikes[name]
+        return Partition(self.net, self.chip, loads, self.spikes)
 
     def cutter(self, pop: Population) -> Cutter:
         """The ways to cut a population."""

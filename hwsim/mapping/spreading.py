@@ -8,8 +8,6 @@ from hwsim.mapping.load import work_of
 from hwsim.mapping.partition import Partition
 from hwsim.mapping.profile import Profile
 
-SPREAD = 2.0  # most cores over the fewest: what halving until it fits may end with
-
 
 @dataclass(slots=True)
 class _Layer:
@@ -33,20 +31,18 @@ class _Layer:
         return self.work_s / self.n_parts + self.heard_s
 
 
-def spread(partition: Partition, profile: Profile) -> dict[str, int]:
+def spread(partition: Partition, profile: Profile, most_parts: int) -> dict[str, int]:
     """Parts of each population for the least energy-delay product, estimated from a profile.
 
-    The slowest population gets a core more as long as the estimate falls, on as many chips as
-    the fewest parts need and on `SPREAD` times the fewest cores at most.
+    The slowest population gets a part more again and again; what is kept is the best of all
+    estimates with `most_parts` in all or fewer.
     """
     net, chip = partition.net, partition.chip
     layers = {p.name: _layer(partition, p.name, profile) for p in partition.inner}
-    fewest, cores = partition.n_parts, chip.limits.cores
-    budget = min(int(SPREAD * fewest), -(-fewest // cores) * cores)
     fixed_j = sum(work_of(net, name, profile, chip.energy).sum() for name in layers)
     best = _product(layers, chip, profile, float(fixed_j))
     kept = {name: layer.n_parts for name, layer in layers.items()}
-    for _ in range(budget - fewest):
+    for _ in range(most_parts - partition.n_parts):
         slowest = max(layers.values(), key=lambda layer: layer.busy_s)
         if slowest.n_parts == slowest.size:
             break
