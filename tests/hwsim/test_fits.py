@@ -203,3 +203,31 @@ def test_sources_that_share_a_target_twice_are_one_axon():
 def test_a_violation_is_one_line():
     text = str(Violation("a", "axons_in_per_core", 9, 8, "shrink it"))
     assert text == "layer 'a': axons_in_per_core 9 of 8 (shrink it)"
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(2, 40), st.integers(1, 8), st.integers(1, 4))
+def test_no_core_holds_more_settings_than_its_tables(seed, n_out, n_du, n_v_th):
+    rng = np.random.default_rng(seed)
+    du, v_th = rng.integers(0, 12, n_out), rng.integers(0, 6, n_out)
+    chip = chip_with(neuron_configs=n_du, v_th_configs=n_v_th)
+    plan = hwsim.compile(pair(FixedNeuron.of(du=du, v_th=v_th), n_out=n_out), chip)
+    for part in plan.parts[1:]:
+        assert len(set(du[part.neurons])) == part.use.neuron_configs <= n_du
+        assert len(set(v_th[part.neurons])) == part.use.v_th_configs <= n_v_th
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(1, 9), st.integers(1, 9), st.integers(1, 4))
+def test_listed_synapses_are_counted_one_by_one(seed, n_in, n_out, n_parts):
+    rng = np.random.default_rng(seed)
+    part_of = rng.integers(-1, n_parts, n_out)
+    counts = rng.integers(0, 5, n_in)
+    target = rng.integers(0, n_out, counts.sum())
+    indptr = np.concatenate([[0], np.cumsum(counts)])
+    listed = Sparse.of(np.ones(target.size), indptr=indptr, target=target, n_targets=n_out)
+    expected = np.zeros((n_in, n_parts), dtype=int)
+    for source, end in zip(listed.source, target, strict=True):
+        if part_of[end] >= 0:
+            expected[source, part_of[end]] += 1
+    fan = listed.fan_out((n_in,), (n_out,), part_of, n_parts)
+    assert np.array_equal(fan.toarray(), expected)
+    assert fan.nnz == np.count_nonzero(expected)
