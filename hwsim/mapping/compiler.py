@@ -33,7 +33,7 @@ def compile_network(
         ValueError: if the profile is of another network.
     """
     violations, fewest = examine(net, chip, profile)
-    if fewest is None:
+    if violations or fewest is None:
         raise DoesNotFit(chip.name, violations)
     retimed, shift = fewest.net, retime(net)[1]
     inputs = [Part(p.name, np.arange(p.size), None, None) for p in retimed.inputs]
