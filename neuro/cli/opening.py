@@ -20,7 +20,9 @@ Net = Annotated[
 Chip = Annotated[str, typer.Option(help="chip by name, or a `.toml` file")]
 Mapper = Annotated[
     str | None,
-    typer.Option(help="how parts are placed: optimised, hilbert, row-major, random, greedy, halve"),
+    typer.Option(
+        help="how parts are placed: optimised, fastest, hilbert, row-major, random, greedy, halve"
+    ),
 ]
 
 
