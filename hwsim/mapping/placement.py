@@ -18,6 +18,7 @@ TRIES_PER_PAIR = 2  # swaps tried at one temperature: so often each pair of core
 MOST_TRIES = 40_000
 COOLING = 1e-3  # last temperature over the first
 MOST_SOLVED = 2000  # cores whose Laplacian is solved for an order
+FAINT = 2.0**-30  # of the mean traffic, between all cores: then the graph is in one piece
 
 
 def chip_weight(chip: ChipSpec) -> float:
@@ -138,7 +139,7 @@ def by_traffic(traffic: sparse.csr_array) -> IntArray:
     """
     n = traffic.shape[1]
     graph, inputs = _graph(traffic, n)
-    weights = graph.toarray() + 1e-9 * max(1.0, float(graph.sum())) / n**2
+    weights = graph.toarray() + FAINT * max(1.0, float(graph.sum())) / n**2
     laplacian = np.diag(weights.sum(axis=1)) - weights
     line = np.linalg.eigh(laplacian)[1][:, 1]
     order = np.argsort(np.round(line, 9), kind="stable")

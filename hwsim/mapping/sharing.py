@@ -11,6 +11,7 @@ from hwsim.mapping.partition import Partition
 from hwsim.mapping.traffic import Traffic
 from hwsim.mapping.use import LIMIT_OF, Use
 
+ROUNDING = 2.0**-30  # of a limit: sums of shares of it are not exact
 MARGIN = 0.6  # of the slowest part's work on a shared core: several may be busy in one step
 
 
@@ -57,7 +58,7 @@ def share_cores(
     attracts = np.zeros((len(uses), len(uses)))  # (cores, parts)
     core_of, n_cores = np.full(len(uses), -1), 0
     for part in np.argsort(-need.max(axis=1), kind="stable"):
-        room = (filled[:n_cores] + need[part] <= 1 + 1e-9).all(axis=1)
+        room = (filled[:n_cores] + need[part] <= 1 + ROUNDING).all(axis=1)
         if room.any():
             wanted = np.where(room, attracts[:n_cores, part], -1.0)
             core = int(np.argmax(wanted))
