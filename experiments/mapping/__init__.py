@@ -1,1 +1,0 @@
-"""Claim: spike-weighted placement against hand maps; see README.md."""
