@@ -1,0 +1,1 @@
+"""The claim that an annealed map beats hand maps; see README.md."""
