@@ -1,32 +1,185 @@
-"""From spikes to counts of what they cause."""
+"""From spikes to counts of what they cause, step by step and part by part.
 
-from hwsim._accelerate import njit, prange
+Two counts share one word where they are always added together: spikes sent and their packets,
+synaptic operations and packets received. A step of a part has fewer than 2^40 of either lower one.
+"""
+
+from hwsim._accelerate import njit
+from hwsim.kernels.tables import HEARD_PACKET, INPUT, PACKET
+
+LOW = PACKET - 1
+HIGH, HEARD_HIGH = 40, 30  # bits below a packet
+N_KINDS = 3  # of synapses
+ACTIVE, INACTIVE, SPIKES, PACKETS, PACKETS_IN = range(N_KINDS, N_KINDS + 5)  # events after them
 
 
-@njit(parallel=True)
-def count_events(spikes, part_of, packets, n_spikes, n_packets):
-    """What the fired neurons of a population send, in one pass over their spikes.
+@njit(allocates=False, inline=True)
+def count(tables, given, state, listening, tallies, b, lane, t0, t1):
+    """Count the events of sample b in steps t0 to t1, as `advance` left them in the lane.
 
-    part_of, packets (neurons,): the neuron's part, and the packets one spike of it sends.
-    n_spikes, n_packets (samples, steps, parts) grow.
+    A spike of step t is sent in step t and read by the parts that listen in step t + 1.
     """
-    for b in prange(spikes.shape[0]):
-        for t in range(spikes.shape[1]):
-            for n in range(spikes.shape[2]):
-                if spikes[b, t, n] != 0:
-                    n_spikes[b, t, part_of[n]] += 1
-                    n_packets[b, t, part_of[n]] += packets[n]
+    flows = tallies.flows[lane]
+    if t0 == 0:
+        flows[:] = 0
+    for t in range(t0, t1):
+        tallies.sent[:] = 0
+        tallies.by_core[:, :] = 0
+        read(listening, tallies, flows)
+        for p in range(tables.populations.shape[0]):
+            count_sent(tables, p, given, state, listening, tallies, b, lane, t, t0)
+        n_packets = close_parts(listening, tallies, state.active_of[lane, t - t0])
+        close_cores(listening, tallies, flows, n_packets)
+        if tallies.sops.shape[1] > 0:
+            note_cores(tallies, b, t)
 
 
-@njit(parallel=True)
-def count_listed(spikes, later, indptr, parts, amount, out):
-    """What the spikes of step t cause `later`, listed by neuron (CSR): out (samples, steps, parts).
+@njit(allocates=False, inline=True)
+def read(listening, tallies, flows):
+    """What was sent in the last step is read in this one; `flows` are cleared."""
+    by_core = tallies.by_core
+    for f in range(flows.shape[0]):
+        word = flows[f]
+        if word != 0:
+            kind, core = listening.flow_kind[f], listening.flow_core[f]
+            sops, packets = word & LOW, word >> HIGH
+            tallies.ops_read[f] += sops
+            tallies.packets_read[f] += packets
+            by_core[kind, core] += sops
+            by_core[PACKETS_IN, core] += packets
+            flows[f] = 0
 
-    indptr (neurons + 1,), parts (entries,), amount (entries,).
+
+@njit(allocates=False, inline=True)
+def count_sent(tables, i, given, state, listening, tallies, b, lane, t, t0):
+    """Count the spikes of population i in step t."""
+    p = tables.populations[i]
+    if p.kind == INPUT:
+        ids = given.ids[given.ptr[p.ids_at, b, t] : given.ptr[p.ids_at, b, t + 1]]
+    else:
+        ptr = state.ptr[lane, i]
+        ids = state.ids[lane, p.ids_at + ptr[t - t0] : p.ids_at + ptr[t - t0 + 1]]
+    if ids.shape[0] == 0:
+        return
+    flows, sent = tallies.flows[lane], tallies.sent
+    first, n_classes = listening.first_class[i], listening.n_classes[i]
+    if not listening.by_class[i]:
+        for e in range(ids.shape[0]):
+            count_class(listening, first + ids[e], 1, flows, sent)
+        return
+    class_of = listening.class_of[p.at : p.at + p.size]
+    hits = tallies.hits
+    hits[:n_classes] = 0
+    for e in range(ids.shape[0]):
+        hits[class_of[ids[e]]] += 1
+    for c in range(n_classes):
+        if hits[c] > 0:
+            count_class(listening, first + c, hits[c], flows, sent)
+
+
+@njit(allocates=False, inline=True)
+def count_class(listening, c, n, flows, sent):
+    """Count n spikes of class c."""
+    sent[listening.own_part[c]] += n * listening.sends[c]
+    for k in range(listening.heard_ptr[c], listening.heard_ptr[c + 1]):
+        word = listening.heard[k]
+        packed = (word & (HEARD_PACKET - 1)) + (word >> HEARD_HIGH) * PACKET
+        flows[listening.heard_by[k]] += n * packed
+
+
+@njit(allocates=False, inline=True)
+def close_parts(listening, tallies, active_of):
+    """Add what the parts did in a step to the totals and to `by_core`; returns the packets sent."""
+    by_core, sent = tallies.by_core, tallies.sent
+    n_packets = 0
+    for part in range(sent.shape[0]):
+        core, active, word = listening.core_of[part], active_of[part], sent[part]
+        n_packets += word >> HIGH
+        tallies.spikes[part] += word & LOW
+        if core >= 0:
+            tallies.active[part] += active
+            by_core[ACTIVE, core] += active
+            by_core[SPIKES, core] += word & LOW
+            by_core[PACKETS, core] += word >> HIGH
+    return n_packets
+
+
+@njit(allocates=False, inline=True)
+def close_cores(listening, tallies, flows, n_packets):
+    """Add to `critical` the events of the slowest core, or the network's if that takes longer."""
+    by_core, prices, critical = tallies.by_core, listening.prices, tallies.critical
+    busy = tallies.busy
+    busy[:] = 0.0
+    for core in range(busy.shape[0]):
+        by_core[INACTIVE, core] = listening.neurons_on[core] - by_core[ACTIVE, core]
+    for kind in range(prices.shape[0]):
+        for core in range(busy.shape[0]):
+            busy[core] += by_core[kind, core] * prices[kind]
+    slowest = 0
+    for core in range(busy.shape[0]):
+        if busy[core] > busy[slowest]:
+            slowest = core
+    for f in range(flows.shape[0]):
+        tallies.packets[f] += flows[f] >> HIGH
+    # the packets need no longer than if all of them crossed the slowest link
+    computing = busy[slowest]
+    if listening.slowest_route + max(n_packets - 1, 0) * listening.slowest_link > computing:
+        hops = critical[prices.shape[0] :]
+        if add_network(listening, flows, tallies.loads, computing, hops):
+            return
+    for kind in range(prices.shape[0]):
+        critical[kind] += by_core[kind, slowest]
+
+
+@njit(allocates=False, inline=True)
+def seconds_of(hops, i, prices):
+    """Time of the hops in row i."""
+    return (hops[i, 0] * prices[0] + hops[i, 1] * prices[1]) + hops[i, 2] * prices[2]
+
+
+@njit(allocates=False, inline=True)
+def add_network(listening, flows, loads, computing, hops):
+    """Add what the network did in a step to `hops`, if it took longer than `computing`.
+
+    hops (6,): of the slowest route, or of the first packet on the shortest way over the link whose
+    last packet arrives latest; then one wait for every other packet there. See `hwsim.noc`.
     """
-    for b in prange(spikes.shape[0]):
-        for t in range(spikes.shape[1] - later):
-            for n in range(spikes.shape[2]):
-                if spikes[b, t, n] != 0:
-                    for k in range(indptr[n], indptr[n + 1]):
-                        out[b, t + later, parts[k]] += amount[k]
+    prices, link, least = listening.hop_prices, listening.link, listening.least
+    loads[:] = 0
+    route = -1
+    for f in range(flows.shape[0]):
+        n = flows[f] // PACKET
+        if n > 0:
+            pair = listening.flow_pair[f]
+            route = max(route, listening.pair_route[pair])
+            for k in range(listening.pair_ptr[pair], listening.pair_ptr[pair + 1]):
+                loads[listening.pair_links[k]] += n
+    latest, busiest = -1.0, -1
+    for k in range(loads.shape[0]):
+        if loads[k] > 0:
+            through = seconds_of(least, k, prices) + loads[k] * seconds_of(link, k, prices)
+            if through > latest:
+                latest, busiest = through, k
+    alone = seconds_of(listening.routes, route, prices) if route >= 0 else 0.0
+    if max(alone, latest) <= computing:
+        return False
+    for i in range(3):
+        if latest > alone:
+            hops[i] += least[busiest, i] + link[busiest, i]
+            hops[3 + i] += (loads[busiest] - 1) * link[busiest, i]
+        else:
+            hops[i] += listening.routes[route, i]
+    return True
+
+
+@njit(allocates=False, inline=True)
+def note_cores(tallies, b, t):
+    """Keep what every core did in step t."""
+    by_core = tallies.by_core
+    for core in range(by_core.shape[1]):
+        sops = 0
+        for kind in range(N_KINDS):
+            sops += by_core[kind, core]
+        tallies.sops[b, t, core] = sops
+        tallies.updates[b, t, core] = by_core[ACTIVE, core] + by_core[INACTIVE, core]
+        tallies.packets_sent[b, t, core] = by_core[PACKETS, core]

@@ -1,135 +1,134 @@
-"""From spikes to the sums that arrive at the targets."""
+"""From the spikes of one step to the sums that arrive at the targets.
+
+`ids` (events,) are the neurons that fired, `values` (events,) what each spike carries, `row`
+(targets,) the sums of the step of arrival. Neurons are in the engine's order: an image's channels
+come last, so that the inner loops are contiguous. `weights` is the pool of all projections, one of
+which begins at some place `at`.
+"""
 
 import numpy as np
 
-from hwsim._accelerate import njit, prange
+from hwsim._accelerate import njit
 
 
-@njit(parallel=True)
-def deliver_dense(spikes, weight, delay, t0, t1, a, n_sops):
-    """`a[t + delay] += weight[source] spike[t]`.
+@njit(allocates=False)
+def add_rows(ids, weights, at, n, row):
+    """`row += weights[id]` of every event, four at once: where sums are exact in any order.
 
-    weight (sources, targets). n_sops (samples,) grows by one per fired axon and synapse, where
-    the step that reads the axon, t + 1 (t for delay 0), still lies in the window.
+    weights (sources, n) from `at` on.
     """
-    n_steps, n_sources, n_targets = spikes.shape[1], weight.shape[0], weight.shape[1]
-    for b in prange(spikes.shape[0]):
-        n_fired = 0
-        for t in range(t0, t1):
-            if t + min(delay, 1) >= n_steps:
-                break
-            at = t + delay
-            for i in range(n_sources):
-                s = spikes[b, t, i]
-                if s != 0:
-                    n_fired += 1
-                    if at < n_steps:
-                        if s == 1:
-                            for j in range(n_targets):
-                                a[b, at, j] += weight[i, j]
-                        else:
-                            for j in range(n_targets):
-                                a[b, at, j] += weight[i, j] * s
-        n_sops[b] += n_fired * n_targets
+    fours = ids.shape[0] // 4 * 4
+    for e in range(0, fours, 4):
+        i, j = at + ids[e] * n, at + ids[e + 1] * n
+        k, m = at + ids[e + 2] * n, at + ids[e + 3] * n
+        first, second = weights[i : i + n], weights[j : j + n]
+        third, fourth = weights[k : k + n], weights[m : m + n]
+        for x in range(n):
+            row[x] += (first[x] + second[x]) + (third[x] + fourth[x])
+    add_rows_in_order(ids[fours:], weights, at, n, row)
 
 
-@njit(parallel=True)
-def deliver_delayed(spikes, weight, delay, t0, t1, a, n_sops):
-    """`a[t + delay[source, target]] += weight[source, target] spike[t]`; see `deliver_dense`."""
-    n_steps, n_sources, n_targets = spikes.shape[1], weight.shape[0], weight.shape[1]
-    for b in prange(spikes.shape[0]):
-        n_fired = 0
-        for t in range(t0, t1):
-            for i in range(n_sources):
-                s = spikes[b, t, i]
-                if s != 0:
-                    n_fired += t + 1 < n_steps
-                    for j in range(n_targets):
-                        at = t + delay[i, j]
-                        if at < n_steps:
-                            a[b, at, j] += weight[i, j] * s
-        n_sops[b] += n_fired * n_targets
+@njit(allocates=False)
+def add_rows_in_order(ids, weights, at, n, row):
+    """`row += weights[id]`, event by event: sums of real numbers depend on their order."""
+    for e in range(ids.shape[0]):
+        i = at + ids[e] * n
+        one = weights[i : i + n]
+        for x in range(n):
+            row[x] += one[x]
 
 
-@njit(parallel=True)
-def deliver_sparse(spikes, indptr, target, weight, delay, t0, t1, a, n_sops):
-    """`a[t + delay[k], target[k]] += weight[k] spike[t]` over the synapses k of each neuron (CSR).
+@njit(allocates=False)
+def add_scaled_rows(ids, values, gain, weights, at, n, row):
+    """`row += weights[id] (value gain)` of every event."""
+    for e in range(ids.shape[0]):
+        s = values[e] * gain
+        i = at + ids[e] * n
+        one = weights[i : i + n]
+        for x in range(n):
+            row[x] += one[x] * s
 
-    delay (synapses,), or (1,) for all; see `deliver_dense`.
+
+@njit(allocates=False)
+def add_listed(i, segments, targets, weights, row):
+    """`row[target] += weight` over the synapses of segment `i`."""
+    for k in range(segments[i], segments[i + 1]):
+        row[targets[k]] += weights[k]
+
+
+@njit(allocates=False)
+def add_scaled_listed(i, s, segments, targets, weights, row):
+    """`row[target] += weight s` over the synapses of segment `i`."""
+    for k in range(segments[i], segments[i + 1]):
+        row[targets[k]] += weights[k] * s
+
+
+@njit(allocates=False, inline=True)
+def quotient(i, per_one):
+    """`i // n` from `per_one = 1 / n`, exact below 2^31: the half keeps it away from the step."""
+    return int((i + 0.5) * per_one)
+
+
+@njit(allocates=False)
+def add_kernels(ids, values, scaled, gain, weights, p, taps, row):
+    """Scatter every event through the kernel, which is never unrolled; returns the operations.
+
+    Row y of an image meets the kernel's rows `taps[y_k + i]`, which lead to the rows
+    `taps[y_out + i]` of the target, i from `taps[y_ptr + y]` to `taps[y_ptr + y + 1]`. Of columns
+    there are runs: `taps[x_n + i]` neighbouring columns of the target from `taps[x_out + i]` on,
+    whose weights lie side by side from column `taps[x_k + i]` on. So a run of all its channels is
+    one contiguous addition.
+
+    p: the projection. weights (source channels, k_h, k_w, channels of a group) from p.weight_at on.
     """
-    n_steps, per_synapse = spikes.shape[1], delay.shape[0] > 1
-    least = min(1, delay.min()) if delay.shape[0] > 0 else 1
-    for b in prange(spikes.shape[0]):
-        sops = 0
-        for t in range(t0, t1):
-            for i in range(indptr.shape[0] - 1):
-                s = spikes[b, t, i]
-                if s != 0:
-                    if t + least < n_steps:
-                        sops += indptr[i + 1] - indptr[i]
-                    for k in range(indptr[i], indptr[i + 1]):
-                        at = t + (delay[k] if per_synapse else delay[0])
-                        if at < n_steps:
-                            a[b, at, target[k]] += weight[k] * s
-        n_sops[b] += sops
+    per_channel, per_width = 1.0 / p.channels, 1.0 / p.width
+    one_group = p.channels == p.channels_per_group
+    n_sops = 0
+    for e in range(ids.shape[0]):
+        place = quotient(ids[e], per_channel)
+        y = quotient(place, per_width)
+        c, x = ids[e] - place * p.channels, place - y * p.width
+        first = 0 if one_group else c // p.channels_per_group * p.out_per_group
+        for i in range(taps[p.y_ptr + y], taps[p.y_ptr + y + 1]):
+            w_row = p.weight_at + (c * p.k_h + taps[p.y_k + i]) * p.k_w * p.out_per_group
+            out_row = taps[p.y_out + i] * p.out_width
+            for j in range(taps[p.x_ptr + x], taps[p.x_ptr + x + 1]):
+                n = taps[p.x_n + j] * p.out_per_group
+                a = w_row + taps[p.x_k + j] * p.out_per_group
+                b = (out_row + taps[p.x_out + j]) * p.out_channels + first
+                added, sums = weights[a : a + n], row[b : b + n]
+                if scaled:
+                    s = values[e] * gain
+                    for k in range(n):
+                        sums[k] += added[k] * s
+                else:
+                    for k in range(n):
+                        sums[k] += added[k]
+                n_sops += n
+    return n_sops
 
 
-@njit(parallel=True)
-def deliver_conv2d(
-    spikes, source_hw, target_hw, weight, stride, padding, dilation, delay, t0, t1, a, n_sops
-):
-    """Scatter every event through the kernel: the convolution is never unrolled.
+@njit(allocates=False)
+def count_kernels(ids, p, taps):
+    """Synapses of every event over a convolution."""
+    n_sops = 0
+    for e in range(ids.shape[0]):
+        y, x = divmod(ids[e] // p.channels, p.width)
+        columns = 0
+        for j in range(taps[p.x_ptr + x], taps[p.x_ptr + x + 1]):
+            columns += taps[p.x_n + j]
+        rows = taps[p.y_ptr + y + 1] - taps[p.y_ptr + y]
+        n_sops += rows * columns * p.out_per_group
+    return n_sops
 
-    weight (source channels, kernel h, kernel w, target channels / groups); neurons of both sides
-    in (channel, height, width) order. The sum of a step is kept channel-last, so that the
-    innermost loop is contiguous, and turned once per step.
-    """
-    n_steps = spikes.shape[1]
-    height, width = source_hw
-    out_h, out_w = target_hw
-    n_in, k_h, k_w, per_group = weight.shape
-    n_out = a.shape[2] // (out_h * out_w)
-    in_per_group = n_in // (n_out // per_group)
-    for b in prange(spikes.shape[0]):
-        total = np.zeros((out_h, out_w, n_out), dtype=a.dtype)
-        sops = 0
-        for t in range(t0, t1):
-            at = t + delay
-            if t + min(delay, 1) >= n_steps:
-                break
-            any_fired = False
-            for i in range(spikes.shape[2]):
-                s = spikes[b, t, i]
-                if s == 0:
-                    continue
-                any_fired = True
-                c = i // (height * width)
-                y = i // width % height
-                x = i % width
-                first = c // in_per_group * per_group
-                for ky in range(k_h):
-                    top = y + padding[0] - ky * dilation[0]
-                    oy = top // stride[0]
-                    if top < 0 or top % stride[0] != 0 or oy >= out_h:
-                        continue
-                    for kx in range(k_w):
-                        left = x + padding[1] - kx * dilation[1]
-                        ox = left // stride[1]
-                        if left < 0 or left % stride[1] != 0 or ox >= out_w:
-                            continue
-                        sops += per_group
-                        if s == 1:
-                            for j in range(per_group):
-                                total[oy, ox, first + j] += weight[c, ky, kx, j]
-                        else:
-                            for j in range(per_group):
-                                total[oy, ox, first + j] += weight[c, ky, kx, j] * s
-            if not any_fired:
-                continue
-            if at < n_steps:
-                for c in range(n_out):
-                    for y in range(out_h):
-                        for x in range(out_w):
-                            a[b, at, (c * out_h + y) * out_w + x] += total[y, x, c]
-            total[:] = 0
-        n_sops[b] += sops
+
+@njit(allocates=False)
+def add_shifted(sums, scale, shift, wraps, row):
+    """`row += (sums scale) >> shift`, folded into 24 bits if it `wraps`; `sums` are cleared."""
+    half = 1 << 23
+    for n in range(row.shape[0]):
+        total = np.int64(np.int32(np.int64(sums[n]) * scale)) >> shift
+        if wraps:
+            total = ((total + half) & (2 * half - 1)) - half
+        row[n] += total
+        sums[n] = 0

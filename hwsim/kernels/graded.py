@@ -9,7 +9,7 @@ import numpy as np
 from hwsim._accelerate import njit
 
 
-@njit()
+@njit(allocates=False)
 def step_sigma_delta(
     a, bias, v_th, relu, integrates, cum_error, spike_exp, state_exp, u, v, residue, error, sent
 ):
@@ -34,7 +34,7 @@ def step_sigma_delta(
         sent[n] = out >> state_exp
 
 
-@njit()
+@njit(allocates=False)
 def activation(a, bias, relu, integrates, exp, sigma):
     """The activation of one neuron, `sigma` being up to date."""
     if not integrates:
@@ -43,7 +43,7 @@ def activation(a, bias, relu, integrates, exp, sigma):
     return np.int32(0) if relu and new < 0 else new
 
 
-@njit()
+@njit(allocates=False)
 def mark_sigma_delta(a, bias, relu, integrates, spike_exp, state_exp, u, v, residue, now):
     """Before the update: `now` is 1 where it could change a state.
 
@@ -56,7 +56,7 @@ def mark_sigma_delta(a, bias, relu, integrates, spike_exp, state_exp, u, v, resi
         now[n] = (a_n != 0) | (new != v[n]) | (residue[n] != 0)
 
 
-@njit()
+@njit(allocates=False)
 def step_graded_vec(a, v_th, relu, u, v, sent):
     """Pass on what arrived where it is beyond the threshold [`GradedVec`].
 
@@ -70,7 +70,7 @@ def step_graded_vec(a, v_th, relu, u, v, sent):
         sent[n] = a_n if compared > v_th[n] else np.int32(0)
 
 
-@njit()
+@njit(allocates=False)
 def mark_graded_vec(a, now):
     """`now` is 1 where something arrives."""
     for n in range(a.shape[0]):

@@ -1,150 +1,136 @@
-"""From arriving sums to states and spikes."""
+"""From arriving sums to states and fired neurons: passes over the neurons of a population.
+
+Every pass is one plain loop, so that it runs in vector registers. `a` (neurons,) counts in `unit`s;
+`fired` (neurons,) is 1 where a neuron crossed its threshold, or -1 its lower one.
+"""
 
 import numpy as np
 
-from hwsim._accelerate import njit, prange
+from hwsim._accelerate import njit
 
 U_HALF = 1 << 23  # the current wraps at 24 bits
 V_MAX = (1 << 23) - 1  # the potential saturates there
+HALF, FULL, TOP = np.int32(U_HALF), np.int32(2 * U_HALF), np.int32(V_MAX)
 
 
-@njit()
-def _fold_current(u, keep_u, a):
-    """`u <- trunc0(u keep) + (a << 6)`, folded back once into 24 bits."""
+@njit(allocates=False, inline=True)
+def _fixed(a, keep_u, keep_v, bias, u, v):
+    """Current and potential of one of a chip's neurons; a: what arrives, in units of `u`."""
+    u = np.int32(np.int32(u * keep_u) + a)
+    if u > HALF:
+        u = np.int32(u - FULL)
+    if u <= -HALF:
+        u = np.int32(u + FULL)
+    v = np.int32(np.int32(np.int32(v * keep_v) + u) + bias)
+    if v > TOP:
+        v = TOP
+    if v < -TOP:
+        v = np.int32(-TOP)
+    return u, v
+
+
+@njit(allocates=False)
+def integrate_fixed(a, unit, keep_u, keep_v, bias, u, v):
+    """Current and potential of a chip's neurons [`FixedNeuron`]; sums wrap at 32 bits, as Lava's.
+
+    `u <- trunc0(u keep_u) + a unit`, folded once into 24 bits; `v <- clip(trunc0(v keep_v) + u +
+    bias)`. keep_u, keep_v: (4095 - du) / 4096 and (4096 - dv) / 4096: the product of a state and a
+    12-bit factor has up to 44 bits, which float64 holds, and 2^-12 moves the point only.
+    """
     for n in range(u.shape[0]):
-        u_n = np.trunc(u[n] * keep_u[n]) + a[n] * 64.0
-        u_n = u_n - (2.0 * U_HALF if u_n > U_HALF else 0.0)
-        u[n] = u_n + (2.0 * U_HALF if u_n <= -U_HALF else 0.0)
+        a_n, b_n = np.int32(a[n] * np.int32(unit)), np.int32(bias[n])
+        u[n], v[n] = _fixed(a_n, keep_u[n], keep_v[n], b_n, u[n], v[n])
 
 
-@njit()
-def _saturate_potential(v, keep_v, u, bias):
-    """`v <- clip(trunc0(v keep) + u + bias)`."""
+@njit(allocates=False)
+def integrate_alike(a, unit, keep_u, keep_v, bias, u, v):
+    """`integrate_fixed` where decays and bias of all neurons are those of the first."""
+    k_u, k_v, b = keep_u[0], keep_v[0], np.int32(bias[0])
+    for n in range(u.shape[0]):
+        u[n], v[n] = _fixed(np.int32(a[n] * np.int32(unit)), k_u, k_v, b, u[n], v[n])
+
+
+@njit(allocates=False)
+def integrate_alike_marked(a, unit, keep_u, keep_v, bias, u, v, now):
+    """`mark_active`, then `integrate_alike`."""
+    k_u, k_v, b = keep_u[0], keep_v[0], np.int32(bias[0])
+    kept = np.int32(-1 if k_u != 0 else 0)
+    for n in range(u.shape[0]):
+        now[n] = (np.int32(a[n]) | (np.int32(u[n]) & kept) | np.int32(v[n]) | b) != 0
+        u[n], v[n] = _fixed(np.int32(a[n] * np.int32(unit)), k_u, k_v, b, u[n], v[n])
+
+
+@njit(allocates=False)
+def integrate_real(a, unit, decay_u, decay_v, bias, u, v):
+    """Current and potential of real neurons [`Neuron`]."""
+    for n in range(u.shape[0]):
+        u_n = decay_u[n] * u[n] + a[n] * unit
+        u[n] = u_n
+        v[n] = decay_v[n] * v[n] + u_n + bias[n]
+
+
+@njit(allocates=False)
+def integrate_real_late(a, unit, decay_u, decay_v, bias, reset, v_th, fired, u, v):
+    """`integrate_real` where the reset of the last step acts now: `fired` and `v_th` are its."""
+    for n in range(u.shape[0]):
+        u_n = decay_u[n] * u[n] + a[n] * unit
+        u[n] = u_n
+        v_n = 0.0 if fired[n] != 0 and reset == 0 else v[n]
+        v_n = decay_v[n] * v_n + u_n + bias[n]
+        v[n] = v_n - v_th[n] if fired[n] != 0 and reset == 1 else v_n
+
+
+@njit(allocates=False)
+def hold(rest, v):
+    """Neurons that rest keep `v` at 0. rest (neurons,): steps left."""
     for n in range(v.shape[0]):
-        v_n = np.trunc(v[n] * keep_v[n]) + u[n] + bias[n]
-        v_n = v_n if v_n < V_MAX else float(V_MAX)
-        v[n] = v_n if v_n > -V_MAX else -float(V_MAX)
+        v[n] = 0 if rest[n] > 0 else v[n]
+        rest[n] = rest[n] - 1 if rest[n] > 0 else 0
 
 
-@njit()
-def _fire_to_zero(v, v_th, spikes):
+@njit(allocates=False)
+def fire_above(v, v_th, fired):
+    """Fire where `v > v_th`."""
     for n in range(v.shape[0]):
-        fired = v[n] > v_th[n]
-        spikes[n] = fired
-        v[n] = 0.0 if fired else v[n]
+        fired[n] = v[n] > v_th[n]
 
 
-@njit()
-def _fire_and_subtract(v, v_th, spikes):
+@njit(allocates=False)
+def fire_reached(v, v_th, fired):
+    """Fire where `v >= v_th`."""
     for n in range(v.shape[0]):
-        fired = v[n] > v_th[n]
-        spikes[n] = fired
-        v[n] = v[n] - (v_th[n] if fired else 0.0)
+        fired[n] = v[n] >= v_th[n]
 
 
-@njit()
-def _fire_only(v, v_th, spikes):
+@njit(allocates=False)
+def fire_either(v, v_th, v_th_low, fired):
+    """Fire +1 where `v > v_th`, -1 where `v < v_th_low`."""
     for n in range(v.shape[0]):
-        spikes[n] = v[n] > v_th[n]
+        fired[n] = np.int8(v[n] > v_th[n]) - np.int8(v[n] < v_th_low[n])
 
 
-@njit()
-def _count_idle(a, u, keep_u, v, bias):
-    """Neurons whose state cannot change: no input, no state, no bias.
+@njit(allocates=False)
+def mark_active(a, u, keep_u, v, bias, now):
+    """`now` is 1 where an update could change a state: there is input, state or bias.
 
     A current of which nothing is kept (`du = 4095`) is no state.
     """
-    n_idle = 0
     for n in range(u.shape[0]):
-        n_idle += (a[n] == 0) & (u[n] * keep_u[n] == 0.0) & (v[n] == 0.0) & (bias[n] == 0.0)
-    return n_idle
+        state = ((u[n] != 0) & (keep_u[n] != 0)) | (v[n] != 0)
+        now[n] = (a[n] != 0) | state | (bias[n] != 0)
 
 
-@njit(parallel=True)
-def step_fixed(
-    a, keep_u, keep_v, v_th, bias, reset, fires, start, bounds, run_part, t0, t1, u, v, spikes,
-    n_active, u_out, v_out,
-):  # fmt: skip
-    """Advance integer neurons [Lava `fixed_pt`; `FixedNeuron`].
+@njit(allocates=False)
+def count_changes(now, before, part_of, n_active):
+    """Keep `n_active` (parts,), the active neurons of each part, and make `before` what is `now`.
 
-    The integers live in float64, which holds them exactly: a 24-bit state times a 12-bit factor
-    has 36 bits, and 2^-12 moves the point only. So the loops run in vector registers.
-
-    keep_u, keep_v (neurons,): (4095 - du) / 4096 and (4096 - dv) / 4096. v_th: shifted
-    threshold. reset: 0 zero, 1 subtract, 2 none. fires: False for a read-out. The state is
-    cleared before the update of step `start`, and nothing fires before it: a bias would, and
-    through a delay be heard later. n_active (samples, steps, parts): updates that could change a
-    state, by the parts whose runs of neurons `bounds` (runs + 1,) and `run_part` (runs,) list.
-    u_out, v_out (samples, steps or 0, neurons): probes.
+    Few neurons change from one step to the next: eight at a time are compared. Both arrays have
+    a multiple of eight entries.
     """
-    probe_u, probe_v = u_out.shape[1] > 0, v_out.shape[1] > 0
-    for b in prange(a.shape[0]):
-        for t in range(t0, t1):
-            if t == start:
-                u[b, :] = 0.0
-                v[b, :] = 0.0
-            for part in range(bounds.shape[0] - 1):
-                i, j = bounds[part], bounds[part + 1]
-                n_idle = _count_idle(a[b, t, i:j], u[b, i:j], keep_u[i:j], v[b, i:j], bias[i:j])
-                n_active[b, t, run_part[part]] += j - i - n_idle
-            _fold_current(u[b], keep_u, a[b, t])
-            _saturate_potential(v[b], keep_v, u[b], bias)
-            if fires and t >= start:
-                if reset == 0:
-                    _fire_to_zero(v[b], v_th, spikes[b, t])
-                elif reset == 1:
-                    _fire_and_subtract(v[b], v_th, spikes[b, t])
-                else:
-                    _fire_only(v[b], v_th, spikes[b, t])
-            if probe_u:
-                for n in range(u.shape[1]):
-                    u_out[b, t, n] = np.int64(u[b, n])
-            if probe_v:
-                for n in range(v.shape[1]):
-                    v_out[b, t, n] = np.int64(v[b, n])
-
-
-@njit(parallel=True)
-def step_real(
-    a, decay_u, decay_v, v_th, bias, reset, late, reached, emits, refractory, t0, t1, u, v, fired,
-    rest, spikes, u_out, v_out,
-):  # fmt: skip
-    """Advance real neurons [`Neuron`].
-
-    v_th (steps or 1, neurons). reset as in `step_fixed`. emits: 0 nothing, 1 spikes, 2 graded.
-    fired, rest (samples, neurons): whether the last step fired, refractory steps left.
-    """
-    probe_u, probe_v = u_out.shape[1] > 0, v_out.shape[1] > 0
-    for b in prange(a.shape[0]):
-        for t in range(t0, t1):
-            row = t if v_th.shape[0] > 1 else 0
-            for n in range(a.shape[2]):
-                theta = v_th[row, n]
-                u_n = decay_u[n] * u[b, n] + a[b, t, n]
-                v_n = v[b, n]
-                if late and fired[b, n] and reset == 0:
-                    v_n = 0.0
-                v_n = decay_v[n] * v_n + u_n + bias[n]
-                if late and fired[b, n] and reset == 1:
-                    v_n -= v_th[row - 1 if row > 0 else 0, n]
-                if rest[b, n] > 0:
-                    rest[b, n] -= 1
-                    v_n = 0.0
-                fire = emits != 0 and (v_n > theta or (reached and v_n == theta))
-                out = 0.0
-                if fire:
-                    out = v_n if emits == 2 else 1.0
-                    rest[b, n] = refractory
-                    if not late:
-                        if reset == 0:
-                            v_n = 0.0
-                        elif reset == 1:
-                            v_n -= theta
-                fired[b, n] = fire
-                spikes[b, t, n] = out
-                u[b, n] = u_n
-                v[b, n] = v_n
-                if probe_u:
-                    u_out[b, t, n] = u_n
-                if probe_v:
-                    v_out[b, t, n] = v_n
+    new, old = now.view(np.uint64), before.view(np.uint64)
+    for k in range(new.shape[0]):
+        if new[k] != old[k]:
+            for n in range(8 * k, 8 * k + 8):
+                if now[n] != before[n]:
+                    n_active[part_of[n]] += 1 if now[n] else -1
+                    before[n] = now[n]

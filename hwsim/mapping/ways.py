@@ -24,6 +24,7 @@ class Ways:
     Attributes:
         sends: packets of one spike of each neuron, (neurons, pairs) by population; a pair is a
             tile that sends and one that listens.
+        pairs: of every pair `sender * n_tiles + listener`, ascending. tiles: of the plan's parts.
         indptr, links: the links on the way of each pair, in order (CSR).
         rank: the route of each pair, a row of `routes`, (pairs,).
         routes: hops of every route there is, (routes, 3), by ascending time.
@@ -33,6 +34,9 @@ class Ways:
     """
 
     sends: dict[str, csr_array]
+    pairs: IntArray
+    tiles: IntArray
+    n_tiles: int
     indptr: IntArray
     links: IntArray
     rank: IntArray
@@ -40,6 +44,12 @@ class Ways:
     link: IntArray
     least: IntArray
     seconds: FloatArray
+
+    def pair(self, senders: IntArray, listeners: IntArray) -> IntArray:
+        """The pairs of tiles over which parts send to parts, all of the same shape."""
+        return np.searchsorted(
+            self.pairs, self.tiles[senders] * self.n_tiles + self.tiles[listeners]
+        )
 
 
 def ways_of(plan: "Plan") -> Ways:
@@ -61,6 +71,9 @@ def ways_of(plan: "Plan") -> Ways:
     find_shortest(indptr, at, link, seconds, to, away)
     return Ways(
         sends,
+        pairs,
+        plan_tiles(plan),
+        columns * rows,
         indptr,
         at,
         np.argsort(by_time)[rank.reshape(-1)],
