@@ -1,7 +1,6 @@
 """Inner loops: pure functions over arrays. No objects, no I/O, no randomness.
 
-Everywhere `spikes` is (samples, steps, sources), `a` (samples, steps, targets); samples run in
-parallel. A kernel advances the steps `t0 <= t < t1`, so the same code runs a feed-forward layer
-over all steps at once and a recurrent one step by step. Real and integer networks share the
-delivery kernels: the dtype of `a` decides.
+`advance` runs a prepared network (`tables`) through its steps, sample by sample, and counts what
+happens; `deliver`, `neurons` and `graded` are the loops inside. Real and integer networks share all
+of it: the types of the arrays decide.
 """
