@@ -43,8 +43,8 @@ def show(name: Name, as_json: AsJson = False) -> None:
     out.print(f"{spec.title} ({spec.name}), {spec.technology}", markup=False)
     for note in spec.notes:
         out.print(f"- {note}", markup=False)
-    out.print(_limits(spec))
-    out.print(_constants(spec))
+    out.print(_limits(spec), width=_width())
+    out.print(_constants(spec), width=_width())
 
 
 @app.command()
@@ -78,6 +78,11 @@ def _summary(spec: Any) -> dict[str, Any]:
     }
 
 
+def _width() -> int | None:
+    """Columns of a table: the terminal's, or enough for all where nobody looks."""
+    return None if out.is_terminal else 200
+
+
 def _limits(spec: Any) -> Table:
     table = Table("limit", title="limits", title_justify="left", box=None)
     table.add_column("value", justify="right")
@@ -104,7 +109,9 @@ def _constants(spec: Any) -> Table:
 
     classes = ", ".join(f"{letter} {text}" for letter, text in CLASSES.items())
     table = Table(title=f"constants ({classes})", title_justify="left", box=None)
-    for column in ("constant", "value", "class", "band", "source", "note"):
+    for column in ("constant", "value", "class", "band"):
+        table.add_column(column, no_wrap=True)
+    for column in ("source", "note"):
         table.add_column(column, overflow="fold")
     for name, c in spec.constants().items():
         value = si(c.value, c.unit)
