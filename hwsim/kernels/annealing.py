@@ -26,8 +26,23 @@ def _between(a, b, indptr, other, packets):
 
 
 @njit()
+def _leaving(tile_of, inputs, gate):
+    """Packets of the inputs that leave tile 0 by each of its gates, and those that do not."""
+    out = np.zeros(3)
+    for node in range(inputs.shape[0]):
+        out[gate[tile_of[node]]] += inputs[node]
+    return out
+
+
+@njit()
+def _longest(out, held):
+    """Cost of the gate that takes longest."""
+    return max(out[1] * held[1], out[2] * held[2])
+
+
+@njit()
 def swap_cores(
-    pairs, chances, heat, tile_of, indptr, other, packets, inputs, far
+    pairs, chances, heat, tile_of, indptr, other, packets, inputs, far, gate, held
 ):  # fmt: skip
     """Try to swap pairs of cores; return the change of cost.
 
@@ -35,8 +50,11 @@ def swap_cores(
     uniform numbers; a swap that costs more is made where `chance < exp(-cost / heat)`, with heat
     (tries,). tile_of (nodes,) changes in place. indptr, other, packets: symmetric traffic, CSR;
     inputs (nodes,): packets from tile 0, where spikes enter. far (tiles, tiles): weighted hops.
+    gate (tiles,): by which link packets from tile 0 leave it, 0 for tile 0 itself; held (3,): cost
+    of a packet on each; the one that costs most counts.
     """
     total = 0.0
+    out = _leaving(tile_of, inputs, gate)
     for i in range(pairs.shape[0]):
         a, b = pairs[i, 0], pairs[i, 1]
         at, to = tile_of[a], tile_of[b]
@@ -46,15 +64,23 @@ def swap_cores(
         change += _moved(b, at, tile_of, indptr, other, packets, inputs, far)
         # the two stay as far apart as they were, which both sums took for nearer
         change += 2 * _between(a, b, indptr, other, packets) * far[at, to]
+        moved = inputs[a] - inputs[b]
+        before = _longest(out, held)
+        out[gate[at]] -= moved
+        out[gate[to]] += moved
+        change += _longest(out, held) - before
         if change <= 0 or chances[i] < np.exp(-change / max(heat[i], 1e-300)):
             tile_of[a], tile_of[b] = to, at
             total += change
+        else:
+            out[gate[at]] += moved
+            out[gate[to]] -= moved
     return total
 
 
 @njit()
 def swap_tiles(
-    pairs, chances, heat, tile_of, nodes_of, indptr, other, packets, inputs, far
+    pairs, chances, heat, tile_of, nodes_of, indptr, other, packets, inputs, far, gate, held
 ):  # fmt: skip
     """Try to swap all that two tiles hold; see `swap_cores`.
 
@@ -62,22 +88,28 @@ def swap_tiles(
     changes in place with tile_of.
     """
     total = 0.0
+    out = _leaving(tile_of, inputs, gate)
     for i in range(pairs.shape[0]):
         s, t = pairs[i, 0], pairs[i, 1]
         if s == t:
             continue
-        change = 0.0
+        change = moved = 0.0
         for side in range(2):
             at, to = (s, t) if side == 0 else (t, s)
             for j in range(nodes_of.shape[1]):
                 node = nodes_of[at, j]
                 if node < 0:
                     continue
+                moved += inputs[node] if side == 0 else -inputs[node]
                 change += inputs[node] * (far[0, to] - far[0, at])
                 for k in range(indptr[node], indptr[node + 1]):
                     tile = tile_of[other[k]]
                     if tile != s and tile != t:  # those between the two stay as far apart
                         change += packets[k] * (far[tile, to] - far[tile, at])
+        before = _longest(out, held)
+        out[gate[s]] -= moved
+        out[gate[t]] += moved
+        change += _longest(out, held) - before
         if change <= 0 or chances[i] < np.exp(-change / max(heat[i], 1e-300)):
             for j in range(nodes_of.shape[1]):
                 a, b = nodes_of[s, j], nodes_of[t, j]
@@ -87,13 +119,16 @@ def swap_tiles(
                 if b >= 0:
                     tile_of[b] = s
             total += change
+        else:
+            out[gate[s]] += moved
+            out[gate[t]] -= moved
     return total
 
 
 @njit()
-def total_cost(tile_of, indptr, other, packets, inputs, far):
-    """Packets times weighted hops of a placement."""
-    total = 0.0
+def total_cost(tile_of, indptr, other, packets, inputs, far, gate, held):
+    """Packets times weighted hops of a placement, and what the longest gate costs."""
+    total = _longest(_leaving(tile_of, inputs, gate), held)
     for node in range(indptr.shape[0] - 1):
         total += inputs[node] * far[0, tile_of[node]]
         for k in range(indptr[node], indptr[node + 1]):

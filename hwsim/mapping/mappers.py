@@ -14,7 +14,7 @@ from hwsim.mapping.placement import Board, nearest_free, place
 from hwsim.mapping.plan import Part
 from hwsim.mapping.profile import Profile
 from hwsim.mapping.sharing import share
-from hwsim.mapping.spreading import spread
+from hwsim.mapping.spreading import hops_per_s, spread
 from hwsim.mapping.traffic import traffic_of
 from hwsim.mapping.violation import DoesNotFit, Violation
 
@@ -164,7 +164,8 @@ def _annealed(problem: Problem, partition: Partition) -> tuple[Part, ...]:
     traffic = traffic_of(partition, problem.weights)
     shared = share(partition, traffic)
     packets = traffic.matrix(shared, int(shared.max()) + 1)
-    return parts_on(partition, place(packets, problem.chip, problem.rng)[shared])
+    worth = 0.0 if problem.profile is None else hops_per_s(partition, problem.profile)
+    return parts_on(partition, place(packets, problem.chip, problem.rng, worth)[shared])
 
 
 MAPPERS: dict[str, Mapper] = {

@@ -17,6 +17,7 @@ ROUNDS = 60  # temperatures of an annealing
 TRIES_PER_PAIR = 2  # swaps tried at one temperature: so often each pair of cores, but no more than
 MOST_TRIES = 40_000
 COOLING = 1e-3  # last temperature over the first
+FREE = np.zeros(3)  # what packets at the entry cost where only hops count
 MOST_SOLVED = 2000  # cores whose Laplacian is solved for an order
 FAINT = 2.0**-30  # of the mean traffic, between all cores: then the graph is in one piece
 
@@ -68,18 +69,28 @@ class Board:
         return first + min(per_tile, cores - tile % per_chip * per_tile) - n_free
 
     @cached_property
-    def far(self) -> FloatArray:
-        """Hops between tiles, those from chip to chip weighted, (tiles, tiles)."""
+    def _at(self) -> IntArray:
+        """Column and row of every tile over all chips, and of its chip, (tiles, 4)."""
         cores, per_tile = self.chip.limits.cores, self.chip.mesh.cores_per_tile
         firsts = [
             chip * cores + core
             for chip in range(self.n_chips)
             for core in range(0, cores, per_tile)
         ]
-        at = np.array([self.chip.tile_xy(c) + self.chip.chip_xy(c) for c in firsts])
+        return np.array([self.chip.tile_xy(c) + self.chip.chip_xy(c) for c in firsts])
+
+    @cached_property
+    def far(self) -> FloatArray:
+        """Hops between tiles, those from chip to chip weighted, (tiles, tiles)."""
         weights = np.array([1.0, 1.0, chip_weight(self.chip), chip_weight(self.chip)])
-        out: FloatArray = np.abs(at[:, None] - at) @ weights
+        out: FloatArray = np.abs(self._at[:, None] - self._at) @ weights
         return out
+
+    @cached_property
+    def gate(self) -> IntArray:
+        """The link by which packets from tile 0 leave it: 1 east, 2 south, 0 not at all."""
+        x, y = self._at[:, 0], self._at[:, 1]
+        return np.where(x > 0, 1, np.where(y > 0, 2, 0))
 
 
 def hops_of(traffic: sparse.csr_array, core_of: IntArray, chip: ChipSpec) -> float:
@@ -89,20 +100,29 @@ def hops_of(traffic: sparse.csr_array, core_of: IntArray, chip: ChipSpec) -> flo
     graph, inputs = _graph(traffic, n)
     at = board.tile_of(core_of)
     return float(
-        annealing.total_cost(at, graph.indptr, graph.indices, graph.data, inputs, board.far)
+        annealing.total_cost(
+            at, graph.indptr, graph.indices, graph.data, inputs, board.far, board.gate, FREE
+        )
     )
 
 
 def anneal(
-    traffic: sparse.csr_array, core_of: IntArray, chip: ChipSpec, rng: np.random.Generator
+    traffic: sparse.csr_array,
+    core_of: IntArray,
+    chip: ChipSpec,
+    rng: np.random.Generator,
+    hops_per_s: float = 0.0,
 ) -> IntArray:
     """Cores of fewer spike-weighted hops than the start `core_of`, (cores,), or the start itself.
+
+    With `hops_per_s`, the hops that a second is worth, the packets of the inputs are also spread
+    over the links of the tile where they enter: all wait there for the busiest of them.
 
     Swaps of cores keep the tiles in use; swaps of whole tiles, with empty ones too, move them.
     """
     n = core_of.size
     board = Board(chip, max(n, int(core_of.max()) + 1))
-    state = _State(board, traffic, core_of)
+    state = _State(board, traffic, core_of, hops_per_s)
     best, best_cost = state.tile_of.copy(), state.cost()
     heat, cold = _first_heat(state), 0.0
     for step in range(ROUNDS):
@@ -113,11 +133,16 @@ def anneal(
     return state.cores(best)
 
 
-def place(traffic: sparse.csr_array, chip: ChipSpec, rng: np.random.Generator) -> IntArray:
+def place(
+    traffic: sparse.csr_array,
+    chip: ChipSpec,
+    rng: np.random.Generator,
+    hops_per_s: float = 0.0,
+) -> IntArray:
     """Places of cores, (cores,), for few spike-weighted hops: the best of several annealings.
 
     They start along a Hilbert curve, once in the order of the cores, once in that of their
-    traffic; both keep to as few tiles as hold the cores.
+    traffic; both keep to as few tiles as hold the cores. For `hops_per_s` see `anneal`.
     """
     n = traffic.shape[1]
     board = Board(chip, n)
@@ -126,8 +151,8 @@ def place(traffic: sparse.csr_array, chip: ChipSpec, rng: np.random.Generator) -
         along = np.empty(n, dtype=np.int64)
         along[by_traffic(traffic)] = board.walk[:n]
         starts.append(along)
-    found = [*starts, *(anneal(traffic, start, chip, rng) for start in starts)]
-    return min(found, key=lambda core_of: hops_of(traffic, core_of, chip))
+    found = [*starts, *(anneal(traffic, start, chip, rng, hops_per_s) for start in starts)]
+    return min(found, key=lambda core_of: _State(board, traffic, core_of, hops_per_s).cost())
 
 
 def by_traffic(traffic: sparse.csr_array) -> IntArray:
@@ -168,7 +193,9 @@ def nearest_free(traffic: sparse.csr_array, board: Board) -> IntArray:
 class _State:
     """A placement in flight: owns the arrays, leaves the arithmetic to the kernels."""
 
-    def __init__(self, board: Board, traffic: sparse.csr_array, core_of: IntArray) -> None:
+    def __init__(
+        self, board: Board, traffic: sparse.csr_array, core_of: IntArray, hops_per_s: float
+    ) -> None:
         self.board, n = board, core_of.size
         limits, per_tile = board.chip.limits, board.chip.mesh.cores_per_tile
         everywhere = np.arange(board.n_chips * limits.cores)
@@ -178,26 +205,28 @@ class _State:
         self.n_cores = n
         self.tile_of = np.concatenate([at, board.tile_of(spare)])
         graph, inputs = _graph(traffic, self.tile_of.size)
+        held = (0.0, nominal(board.chip.time, "hop_ew"), nominal(board.chip.time, "hop_ns"))
+        self.board_costs = (board.far, board.gate, hops_per_s * np.array(held))
         self.csr = (graph.indptr, graph.indices, graph.data, inputs)
         self.full = np.flatnonzero(self.room == per_tile)  # tiles that can be swapped as a whole
 
     def cost(self) -> float:
         """Packets times weighted hops."""
-        return float(annealing.total_cost(self.tile_of, *self.csr, self.board.far))
+        return float(annealing.total_cost(self.tile_of, *self.csr, *self.board_costs))
 
     def shake(self, heat: float, rng: np.random.Generator) -> None:
         """Swaps at one temperature: of cores, then of tiles."""
-        n, far = self.tile_of.size, self.board.far
+        n = self.tile_of.size
         tries = min(MOST_TRIES, TRIES_PER_PAIR * n * n)
         pairs, chances = rng.integers(0, n, (tries, 2)), rng.random(tries)
         hot = np.full(tries, heat)
-        annealing.swap_cores(pairs, chances, hot, self.tile_of, *self.csr, far)
+        annealing.swap_cores(pairs, chances, hot, self.tile_of, *self.csr, *self.board_costs)
         if self.full.size < 2:
             return
         tries = tries // 4
         tiles, chances = self.full[rng.integers(0, self.full.size, (tries, 2))], rng.random(tries)
         annealing.swap_tiles(
-            tiles, chances, hot[:tries], self.tile_of, self._nodes(), *self.csr, far
+            tiles, chances, hot[:tries], self.tile_of, self._nodes(), *self.csr, *self.board_costs
         )
 
     def _nodes(self) -> IntArray:
