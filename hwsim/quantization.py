@@ -5,21 +5,34 @@ With scale S of a population, a weight w is stored as the nearest multiple of th
 exponent; the chip's current and potential are then `64 S u` and `64 S v`. Decays are rounded to
 12 bits. The scale is the largest at which weights, threshold, bias and the calibrated range of
 the potential fit their words.
+
+A graded spike carries `v >> 6`, that is `S v` of its own population: behind a source of scale S'
+a weight is `w S / S'`, and the word's exponent makes it as fine as 8 bits allow.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from hwsim.arrays import AnyArray, FloatArray, IntArray
-from hwsim.chips.spec import ChipSpec
+from hwsim.chips.spec import ChipSpec, Limits
 from hwsim.network import Network, Population, Projection, WeightWord
-from hwsim.neuron import BIAS_EXP_MAX, BIAS_MANT_MAX, DECAY_MAX, V_TH_MAX, FixedNeuron, Neuron
+from hwsim.neuron import (
+    BIAS_EXP_MAX,
+    BIAS_MANT_MAX,
+    DECAY_MAX,
+    REFRACTORY_MAX,
+    V_TH_MAX,
+    FixedNeuron,
+    Neuron,
+)
 from hwsim.simulation import simulate
 from hwsim.synapses import with_weight
 
 V_HEADROOM = 0.5  # calibrated potentials use at most this part of the 24-bit range
 V_RANGE = (1 << 17) * V_HEADROOM  # in units of the threshold mantissa
+PAYLOAD_BITS = 17  # of `v >> 6`, v having 23 bits and no sign where it fires
+EXP_RANGE = (-8, 7)  # of a word
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +74,16 @@ def quantize_weights(weight: AnyArray, scale: float, word: WeightWord) -> IntArr
 
 def choose_scales(net: Network, chip: ChipSpec, samples: AnyArray) -> dict[str, float]:
     """Scale of every population with neurons, from its words and a run on calibration samples."""
-    run = simulate(net, samples, record=("v",))
+    run = simulate(net, samples, record=("spikes", "v"))
     word = WeightWord(n_bits=min(8, chip.limits.weight_bits))
-    return {
-        p.name: _scale(net, p, p.neuron, word, float(np.abs(run.v[p.name]).max(initial=0.0)))
-        for p in net.populations
-        if isinstance(p.neuron, Neuron)
-    }
+    scales = {}
+    for p in net.populations:
+        if isinstance(p.neuron, Neuron):
+            v_max = float(np.abs(run.v[p.name]).max(initial=0.0))
+            if p.neuron.emits == "graded":  # potentials that fired, before their reset
+                v_max = max(v_max, float(np.abs(run.spikes[p.name]).max(initial=0.0)))
+            scales[p.name] = _scale(net, p, p.neuron, word, v_max)
+    return scales
 
 
 def _scale(net: Network, pop: Population, neuron: Neuron, word: WeightWord, v_max: float) -> float:
@@ -75,6 +91,7 @@ def _scale(net: Network, pop: Population, neuron: Neuron, word: WeightWord, v_ma
         (
             float(np.abs(p.synapses.weight * p.gain.max()).max(initial=0.0))
             for p in net.into(pop.name)
+            if not _is_graded(net[p.source])  # an exponent makes room for their weights
         ),
         default=0.0,
     )
@@ -105,44 +122,75 @@ def quantize(
 
     Raises:
         ValueError: if a population uses what the chip's arithmetic has not: thresholds per step,
-            refractory time, graded spikes, a reset one step late that takes the threshold off.
+            a longer refractory time or graded spikes than it has, a reset one step late that
+            takes the threshold off.
     """
     if net.is_integer:
         raise ValueError("the network is in integers already")
     scales = scales or choose_scales(net, chip, samples)
     word = WeightWord(n_bits=min(8, chip.limits.weight_bits))
-    projections = tuple(_quantize_projection(p, scales[p.target], word) for p in net.projections)
+    projections = tuple(_quantize_projection(net, p, scales, word) for p in net.projections)
     populations = tuple(
-        Population(p.name, p.shape, fixed_neuron(p, p.neuron, scales[p.name]))
+        Population(p.name, p.shape, fixed_neuron(p, p.neuron, scales[p.name], chip.limits))
         if isinstance(p.neuron, Neuron)
         else p
         for p in net.populations
     )
     qnet = Network(populations, projections, net.dt_s, net.output)
-    return qnet, tuple(_verdict(net, qnet, p, scales[p.name]) for p in net.populations if p.neuron)
+    return qnet, tuple(_verdict(net, qnet, p, scales) for p in net.populations if p.neuron)
 
 
-def _quantize_projection(p: Projection, scale: float, word: WeightWord) -> Projection:
+def _quantize_projection(
+    net: Network, p: Projection, scales: dict[str, float], word: WeightWord
+) -> Projection:
     if p.gain.ndim:
         raise ValueError(
             f"projection {p.source} -> {p.target}: a gain per step cannot be folded into weights"
         )
-    weight = quantize_weights(p.synapses.weight * float(p.gain), scale, word)
+    wanted = p.synapses.weight * float(p.gain)
+    scale = scales[p.target]
+    if _is_graded(net[p.source]):
+        scale /= scales[p.source]
+        exp = _exponent(float(np.abs(wanted).max(initial=0.0)) * scale, word)
+        scale /= 2.0**exp
+        word = replace(word, exp=exp, message_bits=PAYLOAD_BITS)
+    weight = quantize_weights(wanted, scale, word)
     return Projection.of(
         p.source, p.target, with_weight(p.synapses, weight), delay=p.delay, word=word
     )
 
 
-def fixed_neuron(pop: Population, neuron: Neuron, scale: float) -> FixedNeuron:
+def _is_graded(pop: Population) -> bool:
+    return pop.neuron is not None and pop.neuron.emits == "graded"
+
+
+def _exponent(largest: float, word: WeightWord) -> int:
+    """The smallest exponent of a word that still holds a weight: the finest steps."""
+    low, high = EXP_RANGE
+    if largest == 0:
+        return 0
+    return int(np.clip(np.ceil(np.log2(largest / word.range[1])), low, high))
+
+
+def fixed_neuron(
+    pop: Population, neuron: Neuron, scale: float, limits: Limits | None = None
+) -> FixedNeuron:
     """The integers of a population's real neuron at a scale.
+
+    Args:
+        limits: of the chip; without, only the words themselves are.
 
     Raises:
         ValueError: naming what the chip's neurons have not.
     """
+    graded = limits is None or ("graded" in limits.neurons and limits.message_bits >= PAYLOAD_BITS)
+    longest = REFRACTORY_MAX if limits is None else limits.refractory_max
     missing = {
         "a threshold per step": neuron.v_th.ndim > len(pop.shape),
-        "a refractory time": neuron.refractory > 0,
-        "graded spikes": neuron.emits == "graded",
+        f"a refractory time of {neuron.refractory} steps (of {longest})": (
+            neuron.refractory > longest
+        ),
+        f"graded spikes of {PAYLOAD_BITS} bits": neuron.emits == "graded" and not graded,
         "a late subtracting reset": neuron.reset_late and neuron.reset == "subtract",
         "an initial potential": bool((neuron.v_init != 0).any()),
     }
@@ -162,23 +210,28 @@ def fixed_neuron(pop: Population, neuron: Neuron, scale: float) -> FixedNeuron:
             bias_mant=mant,
             bias_exp=exp,
             reset="none" if silent else neuron.reset,
-            emits="nothing" if silent else "spikes",
+            emits=neuron.emits,
+            refractory=0 if silent else neuron.refractory,
         )
     except ValueError as error:
         raise ValueError(f"layer {pop.name!r}: {error}") from error
 
 
-def _verdict(net: Network, qnet: Network, pop: Population, scale: float) -> Verdict:
+def _verdict(net: Network, qnet: Network, pop: Population, scales: dict[str, float]) -> Verdict:
+    scale = scales[pop.name]
     wanted, got = [], []
     for p, q in zip(net.into(pop.name), qnet.into(pop.name), strict=True):
+        assert q.word is not None
+        unit = scales[p.source] if _is_graded(net[p.source]) else 1.0
         wanted.append(np.ravel(p.synapses.weight * float(p.gain)))
-        got.append(np.ravel(q.synapses.weight) / scale)
+        got.append(np.ravel(q.synapses.weight) * 2.0**q.word.exp * unit / scale)
     w, g = np.concatenate([*wanted, [0.0]]), np.concatenate([*got, [0.0]])
     rms = float(np.sqrt(np.mean(w**2)))
     error = float(np.sqrt(np.mean((w - g) ** 2))) / rms if rms else 0.0
     rounded = [f"weights rounded, {error:.2%} rms"] if error else []
     words = _rounded_words(pop.neuron, qnet[pop.name].neuron, scale)
     rounded += [f"{' and '.join(words)} rounded to the chip's words"] if words else []
+    rounded += ["payloads cut to whole numbers"] if _is_graded(pop) else []
     if not rounded:
         return Verdict(pop.name, "exact", "every word holds its value", 0.0)
     return Verdict(pop.name, "approximate", "; ".join(rounded), error)

@@ -40,6 +40,11 @@ class QuantBlock(nn.Module):
         super().__init__()
         if block.norm is not None:
             raise ValueError("fold BatchNorm before quantisation (`Stack.folded`)")
+        if block.neurons.emits == "graded":
+            raise ValueError(
+                f"layer {name!r} has graded spikes, whose payloads training in integers does not "
+                "carry: train in floats and quantise afterwards"
+            )
         self.synapses, self.neurons, self.dropout = block.synapses, block.neurons, block.dropout
         self.shape, self.scale, self.word = shape, scale, word
         fixed_neuron(Population(name, shape, None), self.real_neuron(), scale)  # or it raises
@@ -116,7 +121,7 @@ def fixed_lif(a: Tensor, neuron: FixedNeuron) -> Tensor:
 
     keep_u, keep_v = per_neuron(4095 - neuron.du), per_neuron(4096 - neuron.dv)
     v_th, bias = per_neuron(neuron.v_th << 6), per_neuron(neuron.bias)
-    u, v = torch.zeros_like(a[0]), torch.zeros_like(a[0])
+    u, v, rest = (torch.zeros_like(a[0]) for _ in range(3))
     out = []
     for a_t in a.unbind(0):
         u = _toward_zero(u * keep_u) + (a_t << 6)
@@ -126,7 +131,11 @@ def fixed_lif(a: Tensor, neuron: FixedNeuron) -> Tensor:
         if neuron.emits == "nothing":
             out.append(v)
             continue
+        if neuron.refractory:
+            v = torch.where(rest > 0, 0, v)
+            rest = (rest - 1).clamp(min=0)
         s = (v > v_th).to(torch.int64)
+        rest = torch.where(s > 0, neuron.refractory, rest) if neuron.refractory else rest
         out.append(s)
         if neuron.reset == "zero":
             v = v * (1 - s)
@@ -149,6 +158,9 @@ def quantised(stack: Stack, chip: ChipSpec, samples: AnyArray) -> Stack:
 def with_scales(folded: Stack, chip: ChipSpec, scales: dict[str, float]) -> Stack:
     """Quantised blocks at given scales, e.g. those of a checkpoint."""
     word = WeightWord(n_bits=min(8, chip.limits.weight_bits))
+    for name, block, shape in folded.shapes():  # what the chip has not is said before training
+        neuron = block.neurons.neuron(shape)
+        fixed_neuron(Population(name, shape, None), neuron, scales[name], chip.limits)
     blocks: dict[str, nn.Module] = {
         name: QuantBlock(block, shape, scales[name], word, name)
         for name, block, shape in folded.shapes()

@@ -100,6 +100,65 @@ def test_a_moved_folder_gives_the_spikes_of_the_simulator(tmp_path):
     assert 0 < verdict.seconds_per_sample < 60
 
 
+def network_of_kinds(rng):
+    """Every other kind of neuron and synapse that Lava has, joined in a loop, and a read-out."""
+
+    def weights(*shape):
+        return rng.integers(-30, 40, shape) * 2
+
+    def sparse(targets, sources):
+        return Sparse.from_dense(weights(targets, sources) * (rng.random((targets, sources)) < 0.4))
+
+    bias = rng.integers(-50, 300, (2, 3, 4))
+    ternary = FixedNeuron.of(
+        du=3000, dv=300, v_th=300, v_th_low=-250, bias_mant=bias, bias_exp=3, emits="ternary"
+    )
+    populations = (
+        Population("input", (2, 7, 6)),
+        Population("ternary", (2, 3, 4), ternary),
+        Population("loop", (9,), FixedNeuron.of(du=2000, dv=100, v_th=200, bias_mant=900)),
+        Population("encoder", (9,), SigmaDelta.of(v_th=3, integrates=False, activation="unit")),
+        Population("sigma", (7,), SigmaDelta.of(v_th=50, bias=9, cum_error=True, state_exp=2)),
+        Population("vector", (5,), GradedVec.of(v_th=900)),
+        Population("relu", (5,), GradedVec.of(v_th=90, activation="relu")),
+        Population("out", (4,), SigmaDelta.of(activation="unit", emits="nothing", bias=5)),
+    )
+    second = sparse(9, 24)
+    delays = rng.integers(1, 9, second.weight.size)
+
+    def joined(source, target, synapses, delay=0, exp=0, message_bits=24):
+        word = WeightWord(exp=exp, message_bits=message_bits)
+        return Projection.of(source, target, synapses, delay=delay, word=word)
+
+    projections = (
+        joined("input", "ternary", sparse(24, 84), exp=1, message_bits=0),
+        joined("ternary", "loop", second, delay=delays, exp=-1, message_bits=2),
+        joined("loop", "loop", Dense.of(weights(9, 9)), delay=1, message_bits=0),
+        joined("ternary", "encoder", sparse(9, 24)),
+        joined("encoder", "sigma", Dense.of(weights(7, 9)), delay=2, exp=2),
+        joined("sigma", "sigma", Dense.of(weights(7, 7)), delay=3, exp=-7),
+        joined("sigma", "vector", Dense.of(weights(5, 7))),
+        joined("vector", "relu", sparse(5, 5), delay=1, exp=-5),
+        joined("relu", "vector", sparse(5, 5), delay=3, exp=-7),
+        joined("relu", "out", Dense.of(weights(4, 5))),
+        joined("loop", "out", Dense.of(weights(4, 9)), message_bits=0),
+    )
+    return Network(populations, projections)
+
+
+@pytest.mark.usefixtures("needs_lava")
+def test_every_kind_gives_the_messages_of_the_simulator(tmp_path):
+    rng = np.random.default_rng(3)
+    net = network_of_kinds(rng)
+    samples = rng.integers(0, 3, (3, 14, 2, 7, 6))
+    export_lava(net, samples, hwsim.simulate(net, samples, record=("spikes",)), tmp_path)
+    verdict = verify_lava(tmp_path)
+    assert verdict.n_different == 0
+    assert [layer.name for layer in verdict.layers] == [p.name for p in net.populations[1:]]
+    assert min(layer.n_spikes for layer in verdict.layers[:-1]) > 20
+    assert verdict.layers[-1].n_different_v == 0
+
+
 @pytest.mark.usefixtures("needs_lava")
 def test_an_edited_weight_is_found(tmp_path):
     exported(tmp_path)

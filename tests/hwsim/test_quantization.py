@@ -10,13 +10,22 @@ from hwsim.network import Network, Population, Projection
 from hwsim.neuron import BIAS_EXP_MAX, BIAS_MANT_MAX, DECAY_MAX, V_TH_MAX, Neuron
 from hwsim.quantization import (
     bias_to_words,
+    choose_scales,
     decay_u_to_du,
     decay_v_to_dv,
     quantize_weights,
     with_weight,
 )
 from hwsim.synapses import Dense
-from tests.strategies import inputs_of, integer_networks, real_networks, rngs, storable, words
+from tests.strategies import (
+    chip_with,
+    inputs_of,
+    integer_networks,
+    real_networks,
+    rngs,
+    storable,
+    words,
+)
 
 LOIHI = hwsim.load_chip("loihi1")
 HALF_STEP = 1 / 8192
@@ -134,11 +143,14 @@ def one_layer(neuron, gain=1.0):
     ("net", "message"),
     [
         (one_layer(Neuron.of(v_th=np.ones((5, 2)))), "a threshold per step"),
-        (one_layer(Neuron.of(refractory=2)), "a refractory time"),
-        (one_layer(Neuron.of(emits="graded")), "graded spikes"),
+        (one_layer(Neuron.of(refractory=64)), r"a refractory time of 64 steps \(of 63\)"),
+        (one_layer(Neuron.of(emits="graded")), "graded spikes of 17 bits"),
         (one_layer(Neuron.of(reset="subtract", reset_late=True)), "a late subtracting reset"),
         (one_layer(Neuron.of(v_init=0.5)), "an initial potential"),
-        (one_layer(Neuron.of(refractory=1, v_init=1.0)), "a refractory time and an initial"),
+        (
+            one_layer(Neuron.of(refractory=99, v_init=1.0)),
+            r"a refractory time of 99 steps \(of 63\) and an initial",
+        ),
         (one_layer(Neuron.of(), gain=np.ones(5)), "a gain per step"),
         (one_layer(Neuron.of(v_th=-1.0)), "`v_th` is -"),
     ],
@@ -174,3 +186,60 @@ def test_only_what_is_exact_is_called_exact():
         rounded = verdict(neuron)
         assert rounded.verdict == "approximate"
         assert what in rounded.reason
+
+
+@given(st.data())
+def test_a_refractory_time_is_carried_over_exactly(data):
+    """Numbers that the words hold: the integers are the floats, and so are the spikes."""
+    rest = data.draw(st.integers(1, 63))
+    rng = data.draw(rngs())
+    neuron = Neuron.of(decay_v=0.5, v_th=data.draw(st.integers(1, 4)) / 4, refractory=rest)
+    weight = rng.integers(-8, 16, (3, 4)) / 8
+    net = Network(
+        (Population("in", (4,)), Population("hidden", (3,), neuron)),
+        (Projection.of("in", "hidden", Dense.of(weight)),),
+    )
+    samples = data.draw(inputs_of(net, max_steps=20))
+    qnet, (verdict,) = hwsim.quantize(net, LOIHI, samples, scales={"hidden": 64.0})
+    assert qnet["hidden"].neuron.refractory == rest
+    assert verdict.verdict == "exact"
+    one, other = (hwsim.simulate(n, samples, record=("spikes",)) for n in (net, qnet))
+    assert np.array_equal(one.spikes["hidden"], other.spikes["hidden"])
+
+
+GRADED = chip_with(neurons=("spikes", "graded"), message_bits=32)
+
+
+@given(rngs())
+def test_a_payload_is_the_potential_that_fired_in_units_of_its_scale(rng):
+    """Behind a graded spike of scale S' a weight is w S / S', as fine as its word allows.
+
+    The sender keeps nothing and fires at any input: so potentials alone are compared.
+    """
+    net = Network(
+        (
+            Population("in", (4,)),
+            Population("sends", (3,), Neuron.of(decay_v=0, v_th=0.01, emits="graded")),
+            Population("hears", (2,), Neuron.of(decay_v=0.5, emits="nothing")),
+        ),
+        (
+            Projection.of("in", "sends", Dense.of(rng.uniform(0.1, 1, (3, 4)))),
+            Projection.of("sends", "hears", Dense.of(rng.uniform(-1, 1, (2, 3)))),
+        ),
+    )
+    samples = (rng.random((4, 20, 4)) < 0.6).astype(float)
+    scales = choose_scales(net, GRADED, samples)
+    qnet, verdicts = hwsim.quantize(net, GRADED, samples, scales=scales)
+    assert [v.verdict for v in verdicts] == ["approximate", "approximate"]
+    assert "payloads cut to whole numbers" in verdicts[0].reason
+    assert verdicts[1].rms_weight_error < 0.01
+    word = qnet.projections[1].word
+    assert word.message_bits == 17
+    one, other = (hwsim.simulate(n, samples, record=("spikes",)) for n in (net, qnet))
+    assert np.array_equal(one.spikes["sends"] > 0, other.spikes["sends"] > 0)
+    error = np.abs(other.spikes["sends"] / scales["sends"] - one.spikes["sends"]).max()
+    sent = (4 * word.step / 2 + 1) / scales["sends"]  # four weights rounded, and the payload
+    assert error <= sent
+    answer = np.abs(other.output / 64 / scales["hears"] - one.output).max()
+    heard = word.step / 2 * 2.0**word.exp * scales["sends"] / scales["hears"]  # rounded weights
+    assert answer <= 2 * 3 * (sent + heard * one.spikes["sends"].max()) + 0.01

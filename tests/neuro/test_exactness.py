@@ -75,6 +75,7 @@ def chip_neurons(draw, *, last, n, resets=("zero", "subtract", "none")):
         input_gain=draw(st.sampled_from([0.5, 1.0])),
         reset=reset,
         reset_late=reset == "zero" and draw(st.booleans()),
+        refractory=draw(st.sampled_from([0, 0, 1, 3])),
         emits=draw(st.sampled_from(["spikes", "nothing"])) if last else "spikes",
         bias_shape=draw(st.sampled_from([None, n])),
     )

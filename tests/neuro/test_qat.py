@@ -146,7 +146,7 @@ def test_batchnorm_is_to_be_folded_first():
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        ({"refractory": 2}, "a refractory time"),
+        ({"refractory": 64}, r"a refractory time of 64 steps \(of 63\)"),
         ({"emits": "graded"}, "graded spikes"),
         ({"reset": "subtract", "reset_late": True}, "a late subtracting reset"),
         ({"v_init": 0.5}, "an initial potential"),

@@ -193,7 +193,7 @@ def test_same_seed_same_weights_another_seed_others(whole, tmp_path):
 
 
 def test_what_the_chip_has_not_is_said_before_training(tmp_path, monkeypatch):
-    recipe = tiny(**{"dropout = 0.2": "neuron = { refractory = 2 }"})
+    recipe = tiny(**{"dropout = 0.2": "neuron = { refractory = 64 }"})
     monkeypatch.setattr("neuro.training.train._fit_float", None)  # never reached
     with pytest.raises(ValueError, match="layer 'conv1' has a refractory time"):
         train(run_for(recipe, tmp_path), quiet())
