@@ -50,6 +50,7 @@ def new_state(layout: Layout, n_lanes: int) -> kt.State:
         active=np.empty(counted, dtype=np.uint8),
         now=np.zeros(counted, dtype=np.uint8),
         n_active=np.empty((n_lanes, n_parts), dtype=np.int64),
+        awake=np.empty((n_lanes, len(program.number)), dtype=np.bool_),
         ids=np.empty((n_lanes, layout.n_ids), dtype=np.int32),
         values=np.empty((n_lanes, layout.n_values), dtype=sums),
         ptr=np.zeros((n_lanes, len(program.number), layout.chunk + 1), dtype=np.int64),

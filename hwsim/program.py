@@ -309,7 +309,8 @@ def _populations(
         for name, value in values.items():
             flat = np.broadcast_to(value, population.shape).reshape(-1)[origin]
             by_neuron[name][row["at"] : row["at"] + row["size"]] = flat
-        row["alike"] = all((value == np.ravel(value)[0]).all() for value in values.values())
+        shared = {"keep_u", "keep_v"} | ({"bias"} if row["kind"] == kt.FIXED else set())
+        row["alike"] = all((x == x.flat[0]).all() for name, x in values.items() if name in shared)
         for name, steps in tables.items():
             row[name] = sum(t.size for t in thresholds)
             for step in steps:

@@ -111,6 +111,7 @@ def _listeners(plan: Plan, program: Program) -> Listeners:
         first_part=np.cumsum([0, *map(len, of_population)])[:-1],
         n_parts=np.array([len(p) for p in of_population]),
         core_of=core_of,
+        n_neurons=n_neurons,
         neurons_on=np.bincount(core_of[on_core], n_neurons[on_core], len(cores)).astype(np.int64),
         prices=np.array([nominal(times, price) for price in WORK.values()]),
         hop_prices=ways.seconds,

@@ -74,6 +74,7 @@ def clear(tables, state, lane):
     state.error[lane, :] = 0
     state.active[lane, :] = 0
     state.n_active[lane, :] = 0
+    state.awake[lane, :] = False
 
 
 @njit(inline=True, allocates=False)
@@ -169,13 +170,16 @@ def send_listed(tables, p, ids, values, scaled, state, lane, t, n_steps):
         return
     segments, targets, weights = tables.segments, tables.targets, tables.weights
     target = tables.populations[p.target]
+    now = t % target.sums_steps
     for e in range(ids.shape[0]):
         first = p.segments_at + ids[e] * p.n_delays
         for r in range(p.n_delays):
-            at = t + tables.delays[p.delays_at + r]
-            if at >= n_steps:
-                continue
-            begin = arrival(target, at)
+            delay = tables.delays[p.delays_at + r]
+            if t + delay >= n_steps:
+                break  # delays ascend
+            turn = now + delay
+            turn -= target.sums_steps if turn >= target.sums_steps else 0
+            begin = target.sums_at + turn * target.size
             row = state.sums[lane, begin : begin + target.size]
             if scaled:
                 deliver.add_scaled_listed(first + r, values[e], segments, targets, weights, row)
@@ -221,16 +225,18 @@ def step(tables, i, given, state, found, b, lane, t, t0, n_own, listening):
         state.rest[lane, first:last] = 0
         state.residue[lane, first:last] = 0
         state.error[lane, first:last] = 0
-    update(tables, p, a, u, v, state, lane, t, listening.counts)
+        state.awake[lane, i] = False
+    was_awake = state.awake[lane, i]
+    state.awake[lane, i] = update(tables, p, a, u, v, state, lane, t, listening.counts, was_awake)
     if listening.counts:
-        count_active(p, i, listening, state, lane, t - t0)
+        count_active(p, i, listening, state, lane, t - t0, was_awake)
     ptr = state.ptr[lane, i]
     m = ptr[t - t0]
     if p.fires != NEVER and t >= p.start:
         if p.emits == MESSAGE:
             m = post(p, a, state, found, b, lane, t, m, n_own)
         else:
-            m = fire(tables, p, u, v, state, found, b, lane, t, m, n_own)
+            m = fire(tables, p, i, u, v, state, found, b, lane, t, m, n_own)
     ptr[t - t0 + 1] = m
     a[:] = 0
     if p.u_at >= 0:
@@ -255,46 +261,49 @@ def v_th_of(p, t):
 
 
 @njit(inline=True, allocates=False)
-def update(tables, p, a, u, v, state, lane, t, marks):
+def update(tables, p, a, u, v, state, lane, t, counts, was_awake):
     """Bring the state of population p to step t; messages take the place of what arrived.
 
-    marks: whether `now` is to say which updates are active.
+    counts: whether `now` is to say which updates are active. Returns whether all neurons are
+    awake; if in doubt, no.
     """
     first, last = p.at, p.at + p.size
+    marks = counts and not was_awake
+    awake = False
     if p.kind == FIXED:
-        update_fixed(tables, p, a, u, v, state, lane, marks)
+        awake = update_fixed(tables, p, a, u, v, state, lane, marks) and p.refractory == 0
     elif p.kind == REAL:
         keep_u, keep_v = tables.keep_u[first:last], tables.keep_v[first:last]
         bias, begin = tables.bias[first:last], v_th_of(p, max(t - 1, 0))
         fired, v_th = state.fired[lane, first:last], tables.thresholds[begin : begin + p.size]
         if p.late:
             neurons.integrate_real_late(a, p.unit, keep_u, keep_v, bias, p.reset, v_th, fired, u, v)
+        elif p.alike:
+            neurons.integrate_real_alike(a, p.unit, keep_u, keep_v, bias, u, v)
         else:
             neurons.integrate_real(a, p.unit, keep_u, keep_v, bias, u, v)
     else:
         update_message(tables, p, a, u, v, state, lane, marks)
     if p.refractory > 0:
         neurons.hold(state.rest[lane, first:last], v)
+    return awake
 
 
 @njit(inline=True, allocates=False)
 def update_fixed(tables, p, a, u, v, state, lane, marks):
-    """`update` of a chip's plain neurons."""
+    """`update` of a chip's plain neurons; returns whether all of them are awake."""
     first, last = p.at, p.at + p.size
     keep_u, keep_v = tables.keep_u[first:last], tables.keep_v[first:last]
     bias = tables.bias[first:last]
-    if not marks:
-        if p.alike:
-            neurons.integrate_alike(a, p.unit, keep_u, keep_v, bias, u, v)
-        else:
-            neurons.integrate_fixed(a, p.unit, keep_u, keep_v, bias, u, v)
-        return
     now = state.now[lane, first:last]
+    if p.alike and marks:
+        return neurons.integrate_alike_marked(a, p.unit, keep_u, keep_v, bias, u, v, now) == 0
     if p.alike:
-        neurons.integrate_alike_marked(a, p.unit, keep_u, keep_v, bias, u, v, now)
-    else:
+        return neurons.integrate_alike(a, p.unit, keep_u, keep_v, bias, u, v) == 0
+    if marks:
         neurons.mark_active(a, u, keep_u, v, bias, now)
-        neurons.integrate_fixed(a, p.unit, keep_u, keep_v, bias, u, v)
+    neurons.integrate_fixed(a, p.unit, keep_u, keep_v, bias, u, v)
+    return False
 
 
 @njit(inline=True, allocates=False)
@@ -317,17 +326,18 @@ def update_message(tables, p, a, u, v, state, lane, marks):
 
 
 @njit(inline=True, allocates=False)
-def count_active(p, i, listening, state, lane, row):
-    """Count population p's marked neurons by part into `row` of the chunk."""
+def count_active(p, i, listening, state, lane, row, all_active):
+    """Count population p's active updates by part into `row` of the chunk, marked or all."""
     first, last = p.at, p.at + (p.size + PAD - 1) // PAD * PAD
-    now, before, n_active = (
-        state.now[lane, first:last],
-        state.active[lane, first:last],
-        state.n_active[lane],
-    )
-    neurons.count_changes(now, before, listening.part_of[first:last], n_active)
-    first_part = listening.first_part[i]
+    n_active, first_part = state.n_active[lane], listening.first_part[i]
+    if all_active:
+        state.active[lane, first : first + p.size] = 1
+    else:
+        now, before = state.now[lane, first:last], state.active[lane, first:last]
+        neurons.count_changes(now, before, listening.part_of[first:last], n_active)
     for part in range(first_part, first_part + listening.n_parts[i]):
+        if all_active:
+            n_active[part] = listening.n_neurons[part]
         state.active_of[lane, row, part] = n_active[part]
 
 
@@ -345,7 +355,7 @@ def post(p, messages, state, found, b, lane, t, m, n_own):
 
 
 @njit(inline=True, allocates=False)
-def fire(tables, p, u, v, state, found, b, lane, t, m, n_own):
+def fire(tables, p, i, u, v, state, found, b, lane, t, m, n_own):
     """List who fires in step t from entry m on, and reset them; returns the entry after."""
     first, last = p.at, p.at + p.size
     fired = state.fired[lane, first:last]
@@ -383,7 +393,15 @@ def fire(tables, p, u, v, state, found, b, lane, t, m, n_own):
                     v[n] = 0
                 elif p.reset == SUBTRACT:
                     v[n] -= v_th[n] if flags[n] > 0 else v_th_low[n]
+                if v[n] == 0 and is_still(tables, p, n, u[n]):
+                    state.awake[lane, i] = False
     return m
+
+
+@njit(inline=True, allocates=False)
+def is_still(tables, p, n, u):
+    """Whether a neuron of potential 0 has neither a current that is kept nor a bias."""
+    return (u == 0 or tables.keep_u[p.at + n] == 0) and tables.bias[p.at + n] == 0
 
 
 @njit(inline=True, allocates=False)

@@ -67,6 +67,9 @@ def count_sent(tables, i, given, state, listening, tallies, b, lane, t, t0):
         for e in range(ids.shape[0]):
             count_class(listening, first + ids[e], 1, flows, sent)
         return
+    if n_classes == 1:
+        count_class(listening, first, ids.shape[0], flows, sent)
+        return
     class_of = listening.class_of[p.at : p.at + p.size]
     hits = tallies.hits
     hits[:n_classes] = 0

@@ -44,20 +44,32 @@ def integrate_fixed(a, unit, keep_u, keep_v, bias, u, v):
 
 @njit(allocates=False)
 def integrate_alike(a, unit, keep_u, keep_v, bias, u, v):
-    """`integrate_fixed` where decays and bias of all neurons are those of the first."""
+    """`integrate_fixed` where decays and bias of all neurons are those of the first.
+
+    Returns how many neurons it leaves without state or bias, see `mark_active`.
+    """
     k_u, k_v, b = keep_u[0], keep_v[0], np.int32(bias[0])
+    kept = np.int32(-1 if k_u != 0 else 0)
+    n_still = np.int32(0)
     for n in range(u.shape[0]):
-        u[n], v[n] = _fixed(np.int32(a[n] * np.int32(unit)), k_u, k_v, b, u[n], v[n])
+        u_n, v_n = _fixed(np.int32(a[n] * np.int32(unit)), k_u, k_v, b, u[n], v[n])
+        u[n], v[n] = u_n, v_n
+        n_still = np.int32(n_still + np.int32(((u_n & kept) | v_n | b) == 0))
+    return n_still
 
 
 @njit(allocates=False)
 def integrate_alike_marked(a, unit, keep_u, keep_v, bias, u, v, now):
-    """`mark_active`, then `integrate_alike`."""
+    """`mark_active` and `integrate_alike` in one pass."""
     k_u, k_v, b = keep_u[0], keep_v[0], np.int32(bias[0])
     kept = np.int32(-1 if k_u != 0 else 0)
+    n_still = np.int32(0)
     for n in range(u.shape[0]):
         now[n] = (np.int32(a[n]) | (np.int32(u[n]) & kept) | np.int32(v[n]) | b) != 0
-        u[n], v[n] = _fixed(np.int32(a[n] * np.int32(unit)), k_u, k_v, b, u[n], v[n])
+        u_n, v_n = _fixed(np.int32(a[n] * np.int32(unit)), k_u, k_v, b, u[n], v[n])
+        u[n], v[n] = u_n, v_n
+        n_still = np.int32(n_still + np.int32(((u_n & kept) | v_n | b) == 0))
+    return n_still
 
 
 @njit(allocates=False)
@@ -67,6 +79,16 @@ def integrate_real(a, unit, decay_u, decay_v, bias, u, v):
         u_n = decay_u[n] * u[n] + a[n] * unit
         u[n] = u_n
         v[n] = decay_v[n] * v[n] + u_n + bias[n]
+
+
+@njit(allocates=False)
+def integrate_real_alike(a, unit, decay_u, decay_v, bias, u, v):
+    """`integrate_real` where the decays of all neurons are those of the first."""
+    k_u, k_v = decay_u[0], decay_v[0]
+    for n in range(u.shape[0]):
+        u_n = k_u * u[n] + a[n] * unit
+        u[n] = u_n
+        v[n] = k_v * v[n] + u_n + bias[n]
 
 
 @njit(allocates=False)

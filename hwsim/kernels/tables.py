@@ -37,7 +37,7 @@ POPULATION = np.dtype(
         ("fires", np.int64),
         ("emits", np.int64),
         ("valued", np.int64),  # its events carry values
-        ("alike", np.int64),  # decays and bias of all its neurons are the same
+        ("alike", np.int64),  # its neurons have the same decays, a chip's also the same bias
         ("refractory", np.int64),
         ("v_th_at", np.int64),  # in `thresholds`
         ("v_th_steps", np.int64),  # thresholds for that many steps, 1 if they do not change
@@ -150,7 +150,8 @@ class State(NamedTuple):
         sums: rings of sums that will arrive, (lanes, places).
         u, v, rest, fired: (lanes, neurons). residue, error: of sigma-delta neurons.
         active, now: whether an update could change a state: last step, this step.
-        n_active: how many of each part, (lanes, parts).
+        n_active: how many of each part, (lanes, parts). awake: whether all neurons of a population
+            have a state or a bias, so that its next update is active throughout.
         ids, values: neurons that fired in the steps of the chunk, population by population.
         ptr: where those of a step begin, (lanes, populations, steps of a chunk + 1).
         apart: sums of a projection that is finished apart, (lanes, neurons of the largest target).
@@ -167,6 +168,7 @@ class State(NamedTuple):
     active: AnyArray
     now: AnyArray
     n_active: AnyArray
+    awake: AnyArray
     ids: AnyArray
     values: AnyArray
     ptr: AnyArray
@@ -209,7 +211,7 @@ class Listening(NamedTuple):
         flow_kind, flow_core, flow_pair: the kind of synapse and the core where a flow arrives, and
             the pair of tiles that it goes over, (flows,).
         first_class, n_classes, first_part, n_parts: of each population, (populations,).
-        core_of: of each part, (parts,); -1 for inputs. neurons_on: of each core, (cores,).
+        core_of, n_neurons: of each part, (parts,); core -1 for inputs. neurons_on: of each core.
         prices: seconds of each event of a core. hop_prices: of hops, (3,).
         pair_ptr, pair_links, pair_route: the links on the way of each pair, in order (CSR), and
             its route. routes: hops of each, by ascending time, (routes, 3).
@@ -234,6 +236,7 @@ class Listening(NamedTuple):
     first_part: AnyArray
     n_parts: AnyArray
     core_of: AnyArray
+    n_neurons: AnyArray
     neurons_on: AnyArray
     prices: AnyArray
     hop_prices: AnyArray
