@@ -91,6 +91,24 @@ class Conv2d:
 
         return cls(_weights(weight), pair(stride), pair(padding), pair(dilation), int(groups))
 
+    @classmethod
+    def pool(
+        cls,
+        channels: int,
+        size: tuple[int, int],
+        *,
+        stride: tuple[int, int] | None = None,
+        padding: tuple[int, int] = (0, 0),
+        weight: float = 1,
+    ) -> "Conv2d":
+        """Pooling as weights: every spike of a channel's window counts `weight`.
+
+        Sums with `weight` 1, averages with one over the window's area; a mixed 8-bit word holds
+        even whole numbers. The stride is the window's size unless another is given.
+        """
+        kernel = np.full((channels, 1, *size), weight)
+        return cls.of(kernel, stride=stride or size, padding=padding, groups=channels)
+
     def __post_init__(self) -> None:
         if self.weight.ndim != 4:
             raise ValueError(

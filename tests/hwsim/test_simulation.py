@@ -123,6 +123,25 @@ def test_a_real_convolution_delivers_what_its_unrolled_matrix_does(data):
     np.testing.assert_allclose(got, total @ matrix.T, rtol=1e-12, atol=1e-10)
 
 
+@given(
+    st.integers(1, 3), st.tuples(st.integers(1, 3), st.integers(1, 3)), st.integers(0, 1), rngs()
+)
+def test_pooling_sums_the_spikes_of_each_window(channels, size, padding, rng):
+    pool = Conv2d.pool(channels, size, padding=(padding, padding), weight=2)
+    source = (channels, 7, 8)
+    target = pool.target_shape(source)
+    readout = FixedNeuron.of(du=4095, reset="none", emits="nothing")
+    ends = (Population("input", source), Population("out", target, readout))
+    net = Network(ends, (Projection.of("input", "out", pool, word=WeightWord()),))
+    spikes = (rng.random((1, 1, *source)) < 0.5).astype(np.uint8)
+    padded = np.pad(spikes[0, 0], ((0, 0), (padding,) * 2, (padding,) * 2))
+    wanted = np.zeros(target, dtype=np.int64)
+    for c, y, x in np.ndindex(*target):
+        top, left = y * size[0], x * size[1]
+        wanted[c, y, x] = padded[c, top : top + size[0], left : left + size[1]].sum()
+    assert np.array_equal(hwsim.simulate(net, spikes).output[0], 64 * 2 * wanted.ravel())
+
+
 def assert_same_after_alignment(plan, net, samples):
     on, off = (hwsim.simulate(what, samples, record=TRACES) for what in (plan, net))
     for population in net.populations:
