@@ -13,7 +13,7 @@ if __name__ == "__main__":
 from benchmarks.field import PEERS
 from benchmarks.machine import machine
 from benchmarks.run import goals, measure, two_threads
-from benchmarks.table import tables
+from benchmarks.table import into_page, tables
 from benchmarks.workloads import WORKLOADS
 from hwsim.atomic import write_text
 
@@ -28,6 +28,7 @@ def main() -> None:
     parser.add_argument("--peers", nargs="*", choices=PEERS, default=list(PEERS))
     parser.add_argument("--rounds", type=int, default=7, help="counted calls of each (median)")
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results.json"))
+    parser.add_argument("--page", type=Path, help="a page that takes the tables, BENCHMARKS.md")
     options = parser.parse_args()
     results = {"machine": machine(), "rounds": options.rounds}
     results["workloads"] = {
@@ -38,7 +39,11 @@ def main() -> None:
     results["two_threads"] = two_threads(options.workloads, options.rounds)
     results["goals"] = goals(results["workloads"])
     write_text(options.out, json.dumps(results, indent=1) + "\n")
-    sys.stdout.write(tables(results))
+    text = tables(results)
+    if options.page:
+        page = options.page.read_text(encoding="utf-8")
+        write_text(options.page, into_page(page, "make bench", text))
+    sys.stdout.write(text)
 
 
 def _say(line: str) -> None:

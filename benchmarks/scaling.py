@@ -22,6 +22,7 @@ import numpy as np
 
 import hwsim
 from benchmarks.machine import machine
+from benchmarks.table import into_page
 from benchmarks.timing import in_turn, timed
 from benchmarks.workloads import recurrent
 from hwsim.atomic import atomic_path, write_text
@@ -100,6 +101,7 @@ def main() -> None:
     parser.add_argument("--neurons", type=int, nargs="+", default=list(SIZES))
     parser.add_argument("--targets", nargs="+", choices=REACH, default=list(REACH))
     parser.add_argument("--rounds", type=int, default=5, help="counted runs of each (median)")
+    parser.add_argument("--page", type=Path, help="a page that takes the table, BENCHMARKS.md")
     parser.add_argument("--folder", type=Path, default=Path("benchmarks"))
     options = parser.parse_args()
     points = []
@@ -112,11 +114,31 @@ def main() -> None:
     if results["slope"]:
         draw(points, options.folder / "scaling.svg")
     write_text(options.folder / "scaling.json", json.dumps(results, indent=1) + "\n")
-    sys.stdout.write("".join(line(point) + "\n" for point in points))
-    for name, some in series(points).items():
+    text = table(results)
+    if options.page:
+        page = options.page.read_text(encoding="utf-8")
+        write_text(options.page, into_page(page, "make bench-large", text))
+    sys.stdout.write(text)
+
+
+def table(results: dict[str, Any]) -> str:
+    """Markdown: a row a network, then the slopes."""
+    lines = [
+        "| neurons | synapses | targets | synaptic operations | seconds | a second | peak memory |",
+        "|-:|-:|-|-:|-:|-:|-:|",
+    ]
+    for p in results["points"]:
+        lines.append(
+            f"| {p['neurons']:,} | {p['synapses']:,} | {p['targets']} | {p['sops']:,} "
+            f"| {p['seconds']:.3g} | {p['sops'] / p['seconds'] / 1e6:.3g} M "
+            f"| {p['peak_bytes'] / 2**30:.2f} GiB |"
+        )
+    lines.append("")
+    for name, some in series(results["points"]).items():
         decades = np.log10(some[-1]["sops"] / some[0]["sops"])
-        said = f"{results['slope'][name]:.3f} over {decades:.1f} decades"
-        sys.stdout.write(f"targets {name}: slope {said}\n")
+        power = results["slope"][name]
+        lines.append(f"Slope with targets {name}: {power:.2f} over {decades:.1f} decades.")
+    return "\n".join(lines) + "\n"
 
 
 def line(point: Point) -> str:

@@ -7,6 +7,19 @@ from benchmarks.ours import ALONE, BATCH
 Result = dict[str, Any]
 
 
+def into_page(page: str, name: str, text: str) -> str:
+    """A page with `text` between its two lines `<!-- name -->`.
+
+    Raises:
+        ValueError: if the page has not two such lines.
+    """
+    mark = f"<!-- {name} -->\n"
+    parts = page.split(mark)
+    if len(parts) != 3:
+        raise ValueError(f"the page needs two lines `{mark.strip()}`, it has {len(parts) - 1}")
+    return mark.join((parts[0], "\n" + text + "\n", parts[2]))
+
+
 def tables(results: Result) -> str:
     """Markdown: a table of times per workload, rates, goals, and what is unfair."""
     parts = [_workload(result) for result in results["workloads"].values()]

@@ -1,5 +1,6 @@
 """Benchmarks compare like with like: the workloads, the peers and the limits, on small runs."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,8 @@ from benchmarks.torch_loop import TorchLoop
 from hwsim.network import Network, Population, Projection, WeightWord
 from hwsim.neuron import FixedNeuron
 from hwsim.synapses import Dense, Sparse, n_synapses
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module", params=["dense", "conv", "speech"])
@@ -254,3 +257,22 @@ def test_a_ring_reaches_as_far_as_it_says_and_scaling_counts_its_work():
     assert point["sops"] <= point["spikes"] * scaling.FAN_OUT
     assert point["sops"] > 0.9 * point["spikes"] * scaling.FAN_OUT
     assert point["synapses"] == 60 * scaling.FAN_OUT
+
+
+def test_a_page_takes_the_tables_between_its_marks():
+    mark = "<!-- x -->\n"
+    page = f"before\n{mark}old\n{mark}after\n"
+    found = table.into_page(page, "x", "| new |")
+    assert found == f"before\n{mark}\n| new |\n{mark}after\n"
+    with pytest.raises(ValueError, match="two lines `<!-- y -->`, it has 0"):
+        table.into_page(page, "y", "")
+
+
+@pytest.mark.parametrize(
+    ("mark", "results", "render"),
+    [("make bench", "results", table.tables), ("make bench-large", "scaling", scaling.table)],
+)
+def test_the_page_shows_the_results_that_are_committed(mark, results, render):
+    page = (ROOT / "BENCHMARKS.md").read_text(encoding="utf-8")
+    found = json.loads((ROOT / "benchmarks" / f"{results}.json").read_text(encoding="utf-8"))
+    assert table.into_page(page, mark, render(found)) == page
