@@ -100,7 +100,7 @@ def simulate(
         until: `until(step, output)` is asked after every step of the output population (0, 1, ...)
             which of some samples still running may stop; `output` (those samples, neurons) is
             what they have answered so far. A stopped sample does no more work, and what it
-            leaves is what the whole run would have left after that step.
+            leaves is what the whole run would have left after that step. Asked by one thread.
         every: ask `until` only after so many steps.
         step_counts: count by step and core too (on a chip only).
 
@@ -234,10 +234,11 @@ class _Simulation:
         """Run all blocks; what each has counted."""
         per_sample = self.layout.bytes_per_lane + 4 * sum(x[0].size for x in self.inputs)
         size = max(1, BLOCK_BYTES // per_sample)
-        if n_threads() > 1:
+        alone = until is not None or n_threads() == 1  # a caller's function is asked by one thread
+        if not alone:
             size = min(size, -(-self.n_samples // (BLOCKS_PER_THREAD * n_threads())))
         each = [slice(at, at + size) for at in range(0, self.n_samples, size)]
-        if len(each) == 1 or n_threads() == 1:
+        if len(each) == 1 or alone:
             return [self._block(samples, until, on_samples) for samples in each]
         with ThreadPoolExecutor(min(n_threads(), len(each))) as pool:
             return list(pool.map(lambda samples: self._block(samples, until, on_samples), each))
