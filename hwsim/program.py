@@ -306,6 +306,8 @@ def _populations(
             continue
         origin = orders[population.name][0]
         values, tables = _fill_row(row, population.neuron, len(population.shape))
+        if any(p.gain.ndim for p in net.out_of(population.name)):
+            row["valued"] = 1  # a gain per step multiplies the values of events
         for name, value in values.items():
             flat = np.broadcast_to(value, population.shape).reshape(-1)[origin]
             by_neuron[name][row["at"] : row["at"] + row["size"]] = flat

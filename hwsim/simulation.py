@@ -155,7 +155,9 @@ def _program(net: Network, inputs: list[AnyArray]) -> Program:
 
 
 def _values_matter(net: Network, name: str, x: AnyArray) -> bool:
-    """Whether an input sends other numbers than 1, and any projection reads them."""
+    """Whether a projection reads what an input sends: not only ones, or with a gain."""
+    if any(p.gain.ndim for p in net.out_of(name)):
+        return True
     reads = any(p.word is None or p.word.message_bits > 0 for p in net.out_of(name))
     return reads and not is_binary(x)
 

@@ -66,7 +66,8 @@ def open_run(path: str | Path) -> RunFolder:
     """
     folder = Path(path)
     if not folder.is_dir():
-        matches = sorted(p for p in RUNS.glob(f"{path}*") if p.is_dir())
+        there = RUNS.iterdir() if RUNS.is_dir() and str(path) else ()
+        matches = sorted(p for p in there if p.name.startswith(str(path)) and p.is_dir())
         if len(matches) > 1:
             names = ", ".join(p.name for p in matches)
             raise ValueError(f"{path} matches {len(matches)} runs ({names}): give more of the name")

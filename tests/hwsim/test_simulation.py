@@ -142,6 +142,24 @@ def test_pooling_sums_the_spikes_of_each_window(channels, size, padding, rng):
     assert np.array_equal(hwsim.simulate(net, spikes).output[0], 64 * 2 * wanted.ravel())
 
 
+def test_a_gain_per_step_multiplies_plain_spikes_of_inputs_and_neurons():
+    relay, readout = Neuron.of(v_th=0.5), Neuron.of(emits="nothing")
+    ends = (
+        Population("in", (1,)),
+        Population("mid", (1,), relay),
+        Population("out", (1,), readout),
+    )
+    one = Dense.of([[1.0]])
+    plain, gained = {"gain": 1.0}, {"gain": [1.0, 2.0, 3.0]}
+    for first, second in ((plain, gained), (gained, plain), (gained, gained)):
+        chain = (
+            Projection.of("in", "mid", one, **first),
+            Projection.of("mid", "out", one, **second),
+        )
+        run = hwsim.simulate(Network(ends, chain), np.ones((2, 3, 1)))
+        assert run.output.tolist() == [[6.0 if second is gained else 3.0]] * 2
+
+
 def assert_same_after_alignment(plan, net, samples):
     on, off = (hwsim.simulate(what, samples, record=TRACES) for what in (plan, net))
     for population in net.populations:
