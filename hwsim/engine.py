@@ -47,9 +47,7 @@ def new_state(layout: Layout, n_lanes: int) -> kt.State:
         fired=np.empty(neurons, dtype=np.int8),
         residue=np.empty(remembers, dtype=state),
         error=np.empty(remembers, dtype=state),
-        active=np.empty(counted, dtype=np.uint8),
-        now=np.zeros(counted, dtype=np.uint8),
-        n_active=np.empty((n_lanes, n_parts), dtype=np.int64),
+        idle=np.empty(counted, dtype=np.int32),
         awake=np.empty((n_lanes, len(program.number)), dtype=np.bool_),
         ids=np.empty((n_lanes, layout.n_ids), dtype=np.int32),
         values=np.empty((n_lanes, layout.n_values), dtype=sums),
@@ -72,16 +70,13 @@ def take_state(layout: Layout, n_lanes: int) -> kt.State:
 def new_tallies(layout: Layout, n_lanes: int, by_step: list[AnyArray]) -> kt.Tallies:
     """Counters at zero. by_step: where sops, updates and packets of each step and core go."""
     heard, n_work = layout.listening, layout.listening.prices.size
-    n_parts, n_flows = heard.core_of.size, heard.flow_kind.size
+    n_slots = heard.own_slot.size + heard.flow_slot.size
     return kt.Tallies(
-        active=np.zeros(n_parts, dtype=np.int64),
-        spikes=np.zeros(n_parts, dtype=np.int64),
-        packets=np.zeros(n_flows, dtype=np.int64),
-        packets_read=np.zeros(n_flows, dtype=np.int64),
-        ops_read=np.zeros(n_flows, dtype=np.int64),
+        active=np.zeros(heard.core_of.size, dtype=np.int64),
+        read=np.zeros((2, n_slots), dtype=np.int64),
+        unread=np.zeros((2, n_slots), dtype=np.int64),
         critical=np.zeros(n_work + N_TRAVEL, dtype=np.int64),
-        flows=np.empty((n_lanes, n_flows), dtype=np.int64),
-        sent=np.empty(n_parts, dtype=np.int64),
+        flows=np.zeros((n_lanes, n_slots), dtype=np.int64),
         hits=np.empty(layout.n_hits, dtype=np.int64),
         by_core=np.empty((n_work, layout.n_cores), dtype=np.int64),
         busy=np.empty(layout.n_cores),

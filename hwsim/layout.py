@@ -69,7 +69,12 @@ class Layout:
 def _nobody() -> kt.Listening:
     """Off chip nothing is counted."""
     empty: dict[str, Any] = {name: np.zeros(0, dtype=np.int64) for name in kt.Listening._fields}
-    empty |= {"prices": np.zeros(0), "hop_prices": np.zeros(0), "by_class": np.zeros(0, np.bool_)}
+    empty |= {
+        "prices": np.zeros(0),
+        "hop_prices": np.zeros(0),
+        "few": np.zeros(0, np.bool_),
+        "listed": np.zeros(0, np.bool_),
+    }
     empty |= {name: np.zeros((0, 3), dtype=np.int64) for name in ("routes", "link", "least")}
     empty |= {"counts": False, "slowest_link": 0.0, "slowest_route": 0.0}
     return kt.Listening(**empty)
@@ -128,7 +133,7 @@ def _lay_out(net: Network, program: Program, listening: kt.Listening, wish: Wish
         n_apart=int(inner["size"].max()) if program.tables.projections["apart"].any() else 0,
         n_columns=(columns[0], columns[1]),
         n_answer=n_answer,
-        n_hits=int(listening.n_classes[listening.by_class].max(initial=0)),
+        n_hits=int(listening.n_classes[listening.few].max(initial=0)),
         n_cores=listening.neurons_on.size,
         remembers=bool((rows["kind"] == kt.SIGMA_DELTA).any()),
         origins=tuple(program.orders[p.name][0] for p in net.populations),

@@ -17,11 +17,12 @@ from hwsim.engine import Block, Stop, list_inputs
 from hwsim.inputs import Samples, check_samples, inputs_of, is_binary, is_whole
 from hwsim.kernels import tables as kt
 from hwsim.layout import NOBODY, Layout, Wish, lay_out
+from hwsim.listening import listeners
 from hwsim.mapping.plan import Plan
 from hwsim.network import Network
 from hwsim.neuron import Neuron
 from hwsim.program import Program, prepare
-from hwsim.tally import counts_of, listeners
+from hwsim.tally import counts_of
 
 BLOCK_BYTES = 64 * 2**20
 BLOCKS_PER_THREAD = 4

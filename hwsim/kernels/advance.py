@@ -64,7 +64,7 @@ def copy(source, target):
 
 @njit(allocates=False, inline=True)
 def clear(tables, state, lane):
-    """Before the first step: no sums on their way, initial potentials, nobody active."""
+    """Before the first step: no sums on their way, initial potentials, nobody awake."""
     state.sums[lane, :] = 0
     state.u[lane, :] = 0
     copy(tables.v_init, state.v[lane])
@@ -72,8 +72,6 @@ def clear(tables, state, lane):
     state.fired[lane, :] = 0
     state.residue[lane, :] = 0
     state.error[lane, :] = 0
-    state.active[lane, :] = 0
-    state.n_active[lane, :] = 0
     state.awake[lane, :] = False
 
 
@@ -264,7 +262,7 @@ def v_th_of(p, t):
 def update(tables, p, a, u, v, state, lane, t, counts, was_awake):
     """Bring the state of population p to step t; messages take the place of what arrived.
 
-    counts: whether `now` is to say which updates are active. Returns whether all neurons are
+    counts: whether `idle` is to say which updates are not active. Returns whether all neurons are
     awake; if in doubt, no.
     """
     first, last = p.at, p.at + p.size
@@ -295,13 +293,13 @@ def update_fixed(tables, p, a, u, v, state, lane, marks):
     first, last = p.at, p.at + p.size
     keep_u, keep_v = tables.keep_u[first:last], tables.keep_v[first:last]
     bias = tables.bias[first:last]
-    now = state.now[lane, first:last]
-    if p.alike and marks:
-        return neurons.integrate_alike_marked(a, p.unit, keep_u, keep_v, bias, u, v, now) == 0
+    idle = state.idle[lane, first:last]
     if p.alike:
+        if marks:
+            neurons.mark_idle_alike(a, keep_u, bias, u, v, idle)
         return neurons.integrate_alike(a, p.unit, keep_u, keep_v, bias, u, v) == 0
     if marks:
-        neurons.mark_active(a, u, keep_u, v, bias, now)
+        neurons.mark_idle(a, u, keep_u, v, bias, idle)
     neurons.integrate_fixed(a, p.unit, keep_u, keep_v, bias, u, v)
     return False
 
@@ -313,32 +311,32 @@ def update_message(tables, p, a, u, v, state, lane, marks):
     v_th, bias = tables.thresholds[p.v_th_at : p.v_th_at + p.size], tables.bias[first:last]
     if p.kind == GRADED_VEC:
         if marks:
-            graded.mark_graded_vec(a, state.now[lane, first:last])
+            graded.mark_graded_vec(a, state.idle[lane, first:last])
         graded.step_graded_vec(a, v_th, p.relu, u, v, a)
         return
     residue, error = state.residue[lane, first:last], state.error[lane, first:last]
     exps = (p.spike_exp, p.state_exp)
     if marks:
-        now = state.now[lane, first:last]
-        graded.mark_sigma_delta(a, bias, p.relu, p.integrates, *exps, u, v, residue, now)
+        idle = state.idle[lane, first:last]
+        graded.mark_sigma_delta(a, bias, p.relu, p.integrates, *exps, u, v, residue, idle)
     flags = (p.relu, p.integrates, p.cum_error)
     graded.step_sigma_delta(a, bias, v_th, *flags, *exps, u, v, residue, error, a)
 
 
 @njit(inline=True, allocates=False)
 def count_active(p, i, listening, state, lane, row, all_active):
-    """Count population p's active updates by part into `row` of the chunk, marked or all."""
-    first, last = p.at, p.at + (p.size + PAD - 1) // PAD * PAD
-    n_active, first_part = state.n_active[lane], listening.first_part[i]
-    if all_active:
-        state.active[lane, first : first + p.size] = 1
-    else:
-        now, before = state.now[lane, first:last], state.active[lane, first:last]
-        neurons.count_changes(now, before, listening.part_of[first:last], n_active)
+    """Count population p's active updates by part into `row` of the chunk: all, or not the idle."""
+    active_of = state.active_of[lane, row]
+    first_part = listening.first_part[i]
     for part in range(first_part, first_part + listening.n_parts[i]):
-        if all_active:
-            n_active[part] = listening.n_neurons[part]
-        state.active_of[lane, row, part] = n_active[part]
+        active_of[part] = listening.n_neurons[part]
+    if all_active:
+        return
+    begin = p.at
+    for r in range(listening.run_ptr[i], listening.run_ptr[i + 1]):
+        end = listening.run_end[r]
+        active_of[listening.run_part[r]] -= neurons.count_idle(state.idle[lane, begin:end])
+        begin = end
 
 
 @njit(inline=True, allocates=False)

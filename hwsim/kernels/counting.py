@@ -5,10 +5,9 @@ synaptic operations and packets received. A step of a part has fewer than 2^40 o
 """
 
 from hwsim._accelerate import njit
-from hwsim.kernels.tables import HEARD_PACKET, INPUT, PACKET
+from hwsim.kernels.tables import INPUT, PACKET
 
-LOW = PACKET - 1
-HIGH, HEARD_HIGH = 40, 30  # bits below a packet
+LOW, HIGH = PACKET - 1, 40  # bits below a packet
 N_KINDS = 3  # of synapses
 ACTIVE, INACTIVE, SPIKES, PACKETS, PACKETS_IN = range(N_KINDS, N_KINDS + 5)  # events after them
 
@@ -20,38 +19,46 @@ def count(tables, given, state, listening, tallies, b, lane, t0, t1):
     A spike of step t is sent in step t and read by the parts that listen in step t + 1.
     """
     flows = tallies.flows[lane]
-    if t0 == 0:
+    if t0 == 0:  # the last step of the last sample in this lane
+        add_words(flows, tallies.unread)
         flows[:] = 0
     for t in range(t0, t1):
-        tallies.sent[:] = 0
         tallies.by_core[:, :] = 0
         read(listening, tallies, flows)
         for p in range(tables.populations.shape[0]):
-            count_sent(tables, p, given, state, listening, tallies, b, lane, t, t0)
-        n_packets = close_parts(listening, tallies, state.active_of[lane, t - t0])
+            count_sent(tables, p, given, state, listening, tallies.hits, flows, b, lane, t, t0)
+        n_packets = close_parts(listening, tallies, flows, state.active_of[lane, t - t0])
         close_cores(listening, tallies, flows, n_packets)
         if tallies.sops.shape[1] > 0:
             note_cores(tallies, b, t)
 
 
 @njit(allocates=False, inline=True)
-def read(listening, tallies, flows):
-    """What was sent in the last step is read in this one; `flows` are cleared."""
-    by_core = tallies.by_core
-    for f in range(flows.shape[0]):
-        word = flows[f]
-        if word != 0:
-            kind, core = listening.flow_kind[f], listening.flow_core[f]
-            sops, packets = word & LOW, word >> HIGH
-            tallies.ops_read[f] += sops
-            tallies.packets_read[f] += packets
-            by_core[kind, core] += sops
-            by_core[PACKETS_IN, core] += packets
-            flows[f] = 0
+def add_words(words, total):
+    """Add words (slots,), taken apart, to a total (2, slots)."""
+    low, high = total[0], total[1]
+    for f in range(words.shape[0]):
+        low[f] += words[f] & LOW
+        high[f] += words[f] >> HIGH
 
 
 @njit(allocates=False, inline=True)
-def count_sent(tables, i, given, state, listening, tallies, b, lane, t, t0):
+def read(listening, tallies, flows):
+    """What was sent in the last step is read in this one; `flows` are cleared."""
+    by_core = tallies.by_core
+    add_words(flows, tallies.read)
+    for c in range(listening.end_core.shape[0]):
+        word = 0
+        for f in range(listening.end_ptr[c], listening.end_ptr[c + 1]):
+            word += flows[listening.flow_slot[f]]
+        core = listening.end_core[c]
+        by_core[listening.end_kind[c], core] += word & LOW
+        by_core[PACKETS_IN, core] += word >> HIGH
+    flows[:] = 0
+
+
+@njit(allocates=False, inline=True)
+def count_sent(tables, i, given, state, listening, hits, flows, b, lane, t, t0):
     """Count the spikes of population i in step t."""
     p = tables.populations[i]
     if p.kind == INPUT:
@@ -61,44 +68,45 @@ def count_sent(tables, i, given, state, listening, tallies, b, lane, t, t0):
         ids = state.ids[lane, p.ids_at + ptr[t - t0] : p.ids_at + ptr[t - t0 + 1]]
     if ids.shape[0] == 0:
         return
-    flows, sent = tallies.flows[lane], tallies.sent
     first, n_classes = listening.first_class[i], listening.n_classes[i]
-    if not listening.by_class[i]:
-        for e in range(ids.shape[0]):
-            count_class(listening, first + ids[e], 1, flows, sent)
-        return
     if n_classes == 1:
-        count_class(listening, first, ids.shape[0], flows, sent)
+        add_spikes(listening, i, first, ids.shape[0], flows)
         return
     class_of = listening.class_of[p.at : p.at + p.size]
-    hits = tallies.hits
+    if not listening.few[i] or ids.shape[0] < 2 * n_classes:
+        for e in range(ids.shape[0]):
+            add_spikes(listening, i, first + class_of[ids[e]], 1, flows)
+        return
     hits[:n_classes] = 0
     for e in range(ids.shape[0]):
         hits[class_of[ids[e]]] += 1
     for c in range(n_classes):
         if hits[c] > 0:
-            count_class(listening, first + c, hits[c], flows, sent)
+            add_spikes(listening, i, first + c, hits[c], flows)
 
 
 @njit(allocates=False, inline=True)
-def count_class(listening, c, n, flows, sent):
-    """Count n spikes of class c."""
-    sent[listening.own_part[c]] += n * listening.sends[c]
-    for k in range(listening.heard_ptr[c], listening.heard_ptr[c + 1]):
-        word = listening.heard[k]
-        packed = (word & (HEARD_PACKET - 1)) + (word >> HEARD_HIGH) * PACKET
-        flows[listening.heard_by[k]] += n * packed
+def add_spikes(listening, i, c, n, flows):
+    """Add what n spikes of class c of population i cause."""
+    if listening.listed[i]:
+        for k in range(listening.list_ptr[c], listening.list_ptr[c + 1]):
+            flows[listening.list_slot[k]] += n * listening.list_word[k]
+        return
+    width, row_at, slot_at = listening.width[c], listening.row_at[c], listening.slot_at[c]
+    row, words = listening.rows[row_at : row_at + width], flows[slot_at : slot_at + width]
+    for k in range(width):
+        words[k] += n * row[k]
 
 
 @njit(allocates=False, inline=True)
-def close_parts(listening, tallies, active_of):
+def close_parts(listening, tallies, flows, active_of):
     """Add what the parts did in a step to the totals and to `by_core`; returns the packets sent."""
-    by_core, sent = tallies.by_core, tallies.sent
+    by_core = tallies.by_core
     n_packets = 0
-    for part in range(sent.shape[0]):
-        core, active, word = listening.core_of[part], active_of[part], sent[part]
+    for part in range(active_of.shape[0]):
+        core, active = listening.core_of[part], active_of[part]
+        word = flows[listening.own_slot[part]]
         n_packets += word >> HIGH
-        tallies.spikes[part] += word & LOW
         if core >= 0:
             tallies.active[part] += active
             by_core[ACTIVE, core] += active
@@ -115,15 +123,14 @@ def close_cores(listening, tallies, flows, n_packets):
     busy[:] = 0.0
     for core in range(busy.shape[0]):
         by_core[INACTIVE, core] = listening.neurons_on[core] - by_core[ACTIVE, core]
-    for kind in range(prices.shape[0]):
+    for k in range(listening.timed.shape[0]):
+        kind = listening.timed[k]
         for core in range(busy.shape[0]):
             busy[core] += by_core[kind, core] * prices[kind]
     slowest = 0
     for core in range(busy.shape[0]):
         if busy[core] > busy[slowest]:
             slowest = core
-    for f in range(flows.shape[0]):
-        tallies.packets[f] += flows[f] >> HIGH
     # the packets need no longer than if all of them crossed the slowest link
     computing = busy[slowest]
     if listening.slowest_route + max(n_packets - 1, 0) * listening.slowest_link > computing:
@@ -150,8 +157,8 @@ def add_network(listening, flows, loads, computing, hops):
     prices, link, least = listening.hop_prices, listening.link, listening.least
     loads[:] = 0
     route = -1
-    for f in range(flows.shape[0]):
-        n = flows[f] // PACKET
+    for f in range(listening.flow_slot.shape[0]):
+        n = flows[listening.flow_slot[f]] // PACKET
         if n > 0:
             pair = listening.flow_pair[f]
             route = max(route, listening.pair_route[pair])

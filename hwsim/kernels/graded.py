@@ -44,16 +44,16 @@ def activation(a, bias, relu, integrates, exp, sigma):
 
 
 @njit(allocates=False)
-def mark_sigma_delta(a, bias, relu, integrates, spike_exp, state_exp, u, v, residue, now):
-    """Before the update: `now` is 1 where it could change a state.
+def mark_sigma_delta(a, bias, relu, integrates, spike_exp, state_exp, u, v, residue, idle):
+    """Before the update: `idle` is 1 where it cannot change a state.
 
-    Something arrives, the activation is about to change, or a change was left over.
+    Nothing arrives, the activation is not about to change, and no change was left over.
     """
     for n in range(u.shape[0]):
         a_n = np.int32(a[n])
         sigma = np.int32(u[n] + a_n)
         new = activation(a_n, bias[n], relu, integrates, spike_exp + state_exp, sigma)
-        now[n] = (a_n != 0) | (new != v[n]) | (residue[n] != 0)
+        idle[n] = (a_n == 0) & (new == v[n]) & (residue[n] == 0)
 
 
 @njit(allocates=False)
@@ -71,7 +71,7 @@ def step_graded_vec(a, v_th, relu, u, v, sent):
 
 
 @njit(allocates=False)
-def mark_graded_vec(a, now):
-    """`now` is 1 where something arrives."""
+def mark_graded_vec(a, idle):
+    """`idle` is 1 where nothing arrives."""
     for n in range(a.shape[0]):
-        now[n] = a[n] != 0
+        idle[n] = a[n] == 0

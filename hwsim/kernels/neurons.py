@@ -46,26 +46,12 @@ def integrate_fixed(a, unit, keep_u, keep_v, bias, u, v):
 def integrate_alike(a, unit, keep_u, keep_v, bias, u, v):
     """`integrate_fixed` where decays and bias of all neurons are those of the first.
 
-    Returns how many neurons it leaves without state or bias, see `mark_active`.
+    Returns how many neurons it leaves without state or bias, see `mark_idle`.
     """
     k_u, k_v, b = keep_u[0], keep_v[0], np.int32(bias[0])
     kept = np.int32(-1 if k_u != 0 else 0)
     n_still = np.int32(0)
     for n in range(u.shape[0]):
-        u_n, v_n = _fixed(np.int32(a[n] * np.int32(unit)), k_u, k_v, b, u[n], v[n])
-        u[n], v[n] = u_n, v_n
-        n_still = np.int32(n_still + np.int32(((u_n & kept) | v_n | b) == 0))
-    return n_still
-
-
-@njit(allocates=False)
-def integrate_alike_marked(a, unit, keep_u, keep_v, bias, u, v, now):
-    """`mark_active` and `integrate_alike` in one pass."""
-    k_u, k_v, b = keep_u[0], keep_v[0], np.int32(bias[0])
-    kept = np.int32(-1 if k_u != 0 else 0)
-    n_still = np.int32(0)
-    for n in range(u.shape[0]):
-        now[n] = (np.int32(a[n]) | (np.int32(u[n]) & kept) | np.int32(v[n]) | b) != 0
         u_n, v_n = _fixed(np.int32(a[n] * np.int32(unit)), k_u, k_v, b, u[n], v[n])
         u[n], v[n] = u_n, v_n
         n_still = np.int32(n_still + np.int32(((u_n & kept) | v_n | b) == 0))
@@ -132,27 +118,32 @@ def fire_either(v, v_th, v_th_low, fired):
 
 
 @njit(allocates=False)
-def mark_active(a, u, keep_u, v, bias, now):
-    """`now` is 1 where an update could change a state: there is input, state or bias.
+def mark_idle(a, u, keep_u, v, bias, idle):
+    """`idle` is 1 where an update cannot change a state: there is no input, state or bias.
 
     A current of which nothing is kept (`du = 4095`) is no state.
     """
     for n in range(u.shape[0]):
         state = ((u[n] != 0) & (keep_u[n] != 0)) | (v[n] != 0)
-        now[n] = (a[n] != 0) | state | (bias[n] != 0)
+        idle[n] = (a[n] == 0) & (not state) & (bias[n] == 0)
 
 
 @njit(allocates=False)
-def count_changes(now, before, part_of, n_active):
-    """Keep `n_active` (parts,), the active neurons of each part, and make `before` what is `now`.
+def mark_idle_alike(a, keep_u, bias, u, v, idle):
+    """`mark_idle` where decays and bias of all neurons are those of the first.
 
-    Few neurons change from one step to the next: eight at a time are compared. Both arrays have
-    a multiple of eight entries.
+    A pass of its own: in one with `integrate_alike` the loop would not run in vector registers.
     """
-    new, old = now.view(np.uint64), before.view(np.uint64)
-    for k in range(new.shape[0]):
-        if new[k] != old[k]:
-            for n in range(8 * k, 8 * k + 8):
-                if now[n] != before[n]:
-                    n_active[part_of[n]] += 1 if now[n] else -1
-                    before[n] = now[n]
+    kept, b = np.int32(-1 if keep_u[0] != 0 else 0), np.int32(bias[0])
+    for n in range(u.shape[0]):
+        state = (np.int32(u[n]) & kept) | np.int32(v[n])
+        idle[n] = np.int32((np.int32(a[n]) | state | b) == 0)
+
+
+@njit(allocates=False)
+def count_idle(idle):
+    """Neurons that are marked."""
+    n_idle = np.int32(0)
+    for n in range(idle.shape[0]):
+        n_idle += idle[n]
+    return n_idle

@@ -149,13 +149,12 @@ class State(NamedTuple):
     Attributes:
         sums: rings of sums that will arrive, (lanes, places).
         u, v, rest, fired: (lanes, neurons). residue, error: of sigma-delta neurons.
-        active, now: whether an update could change a state: last step, this step.
-        n_active: how many of each part, (lanes, parts). awake: whether all neurons of a population
-            have a state or a bias, so that its next update is active throughout.
+        idle: whether an update could not change a state. awake: whether all neurons of a
+            population have a state or a bias, so that its next update is active throughout.
         ids, values: neurons that fired in the steps of the chunk, population by population.
         ptr: where those of a step begin, (lanes, populations, steps of a chunk + 1).
         apart: sums of a projection that is finished apart, (lanes, neurons of the largest target).
-        active_of: `n_active` of every step of the chunk, (lanes, steps, parts).
+        active_of: active updates of every step of the chunk, (lanes, steps, parts).
     """
 
     sums: AnyArray
@@ -165,9 +164,7 @@ class State(NamedTuple):
     fired: AnyArray
     residue: AnyArray
     error: AnyArray
-    active: AnyArray
-    now: AnyArray
-    n_active: AnyArray
+    idle: AnyArray
     awake: AnyArray
     ids: AnyArray
     values: AnyArray
@@ -196,23 +193,31 @@ class Found(NamedTuple):
 class Listening(NamedTuple):
     """Who hears whom, on a chip.
 
-    Neurons whose spikes go the same ways and reach the same synapses form a class; where classes
-    are many, every neuron is its own, and `class_of` is not read. A flow is what one part sends to
-    the synapses of one kind on another.
+    Neurons whose spikes go the same ways and reach the same synapses form a class. A flow is what
+    one part sends to the synapses of one kind on another. Every flow, and every part's own spikes,
+    have a slot, where a step adds up one word: operations of a flow, or spikes of a part, and
+    `PACKET` for every packet that arrives over the flow, or that the part sends.
 
     Attributes:
         counts: whether anything is to be counted.
-        part_of: part of each neuron, in the engine's order of parts, (neurons,).
-        class_of: (neurons,), from 0 in each population. by_class: (populations,), whether read.
-        own_part, sends: of a spike of each class: its part, and 1 + `PACKET` for every packet that
-            it sends, (classes,).
-        heard_ptr, heard_by, heard: the flows that a spike joins, and with what: synaptic
-            operations + `HEARD_PACKET` if a packet arrives there (CSR by class).
-        flow_kind, flow_core, flow_pair: the kind of synapse and the core where a flow arrives, and
-            the pair of tiles that it goes over, (flows,).
-        first_class, n_classes, first_part, n_parts: of each population, (populations,).
+        run_ptr, run_end, run_part: neurons next to each other in one part, runs of them: those of
+            each population, (populations + 1,), the neuron after the last one, and the part, in
+            the engine's order of parts.
+        class_of: (neurons,), from 0 in each population. first_class, n_classes: of each
+            population; few: whether they are few; listed: whether its classes have lists, not
+            rows, (populations,).
+        rows, row_at, slot_at, width: a row of words for each class, that a spike adds to as many
+            slots from `slot_at` on: those of its part.
+        list_ptr, list_slot, list_word: the same as lists, where rows would be mostly 0 (CSR by
+            class).
+        own_slot: of each part, (parts,). flow_slot, flow_pair: of each flow, (flows,): its slot,
+            and the pair of tiles that it goes over.
+        end_ptr, end_kind, end_core: the flows that arrive at the synapses of one kind on one core
+            stand next to each other, (ends + 1,); which kind and core that is, (ends,).
+        first_part, n_parts: of each population, (populations,).
         core_of, n_neurons: of each part, (parts,); core -1 for inputs. neurons_on: of each core.
-        prices: seconds of each event of a core. hop_prices: of hops, (3,).
+        prices: seconds of each event of a core; timed: the events that can happen and take time.
+        hop_prices: of hops, (3,).
         pair_ptr, pair_links, pair_route: the links on the way of each pair, in order (CSR), and
             its route. routes: hops of each, by ascending time, (routes, 3).
         link, least: hops that each link is, and of the shortest way to it and from it, (links, 3).
@@ -220,25 +225,34 @@ class Listening(NamedTuple):
     """
 
     counts: bool
-    part_of: AnyArray
+    run_ptr: AnyArray
+    run_end: AnyArray
+    run_part: AnyArray
     class_of: AnyArray
-    by_class: AnyArray
-    own_part: AnyArray
-    sends: AnyArray
-    heard_ptr: AnyArray
-    heard_by: AnyArray
-    heard: AnyArray
-    flow_kind: AnyArray
-    flow_core: AnyArray
-    flow_pair: AnyArray
     first_class: AnyArray
     n_classes: AnyArray
+    few: AnyArray
+    listed: AnyArray
+    rows: AnyArray
+    row_at: AnyArray
+    slot_at: AnyArray
+    width: AnyArray
+    list_ptr: AnyArray
+    list_slot: AnyArray
+    list_word: AnyArray
+    own_slot: AnyArray
+    flow_slot: AnyArray
+    flow_pair: AnyArray
+    end_ptr: AnyArray
+    end_kind: AnyArray
+    end_core: AnyArray
     first_part: AnyArray
     n_parts: AnyArray
     core_of: AnyArray
     n_neurons: AnyArray
     neurons_on: AnyArray
     prices: AnyArray
+    timed: AnyArray
     hop_prices: AnyArray
     pair_ptr: AnyArray
     pair_links: AnyArray
@@ -254,25 +268,22 @@ class Tallies(NamedTuple):
     """What is counted.
 
     Attributes:
-        active, spikes: active updates and spikes of every part, summed over steps, (parts,).
-        packets, packets_read, ops_read: of every flow, packets sent, and packets and synaptic
-            operations that were read before the end, (flows,).
+        active: active updates of every part, summed over steps, (parts,).
+        read, unread: of every slot, what was there in all steps but a sample's last, which
+            listeners have read, and in the last; the lower and the upper part of words apart,
+            (2, slots).
         critical: events of the slowest core of each step, summed, then hops and waits.
-        flows: of the last step, (lanes, flows): operations, and `PACKET` for every packet.
-        sent: of this step, (parts,): spikes, and `PACKET` for every packet.
+        flows: words of the last step, not read yet, (lanes, slots).
         hits: spikes of each class in this step. by_core: events, (kinds of events, cores).
             busy: seconds, (cores,). loads: packets on each link.
         sops, updates, packets_sent: by step and core, (samples, steps, cores), or of no step.
     """
 
     active: AnyArray
-    spikes: AnyArray
-    packets: AnyArray
-    packets_read: AnyArray
-    ops_read: AnyArray
+    read: AnyArray
+    unread: AnyArray
     critical: AnyArray
     flows: AnyArray
-    sent: AnyArray
     hits: AnyArray
     by_core: AnyArray
     busy: AnyArray

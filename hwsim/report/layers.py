@@ -8,6 +8,7 @@ import numpy as np
 from hwsim.arrays import FloatArray
 from hwsim.chips.nominal import nominal
 from hwsim.counts import Counts
+from hwsim.listening import WORK
 from hwsim.macs import macs
 from hwsim.mapping.plan import Plan
 from hwsim.mapping.use import Use, fill_of
@@ -15,7 +16,6 @@ from hwsim.network import Network
 from hwsim.neuron import AnyNeuron, Neuron
 from hwsim.simulation import Run
 from hwsim.synapses import Shape
-from hwsim.tally import WORK
 
 LIMIT_WORDS = {
     "neurons": "neurons",

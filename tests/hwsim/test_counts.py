@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import hwsim
+from hwsim import listening
 from hwsim.counts import Counts, Critical
 from hwsim.macs import macs
 from tests.reference import unrolled
@@ -333,3 +334,13 @@ def test_counts_of_different_plans_do_not_add_up():
 def test_nothing_is_the_zero_of_addition():
     zero = Counts.zero(2, n_cores=1, n_tiles=1)
     assert as_numbers(zero + zero) == as_numbers(zero)
+
+
+@given(runs(), st.sampled_from([0, 64]))
+def test_rows_and_lists_of_any_classes_count_the_same(ran, many):
+    plan, samples, run = ran
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(listening, "LOOSE", 0)  # no row is dense enough
+        patch.setattr(listening, "MANY", many)
+        again = hwsim.simulate(replace(plan), samples)  # another plan, prepared anew
+    assert as_numbers(again.counts) == as_numbers(run.counts)
