@@ -224,10 +224,7 @@ def _rows(causes: _Causes, slot: IntArray, first_slot: IntArray) -> dict[str, In
     slot = np.concatenate([slot, slot_at + width - 1])
     word = np.concatenate([causes.word, causes.sends])
     first = np.cumsum([0, *(c.size for c in causes.classes)])
-    loose = [
-        width[a:b].sum() > LOOSE * (n_entries[a:b].sum() + b - a)
-        for a, b in pairwise(first)
-    ]
+    loose = [width[a:b].sum() > LOOSE * (n_entries[a:b].sum() + b - a) for a, b in pairwise(first)]
     listed = np.repeat(loose, np.diff(first))
     row_width = np.where(listed, 0, width)
     row_at = np.cumsum(row_width) - row_width
