@@ -16,13 +16,15 @@ def atomic_path(path: Path) -> Iterator[Path]:
         OSError: if the folder cannot be written; the message names it.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
+    with _named(path):
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
     os.close(handle)
     temporary = Path(name)
     try:
         yield temporary
-        temporary.chmod(0o666 & ~_umask())
-        temporary.replace(path)
+        with _named(path):
+            temporary.chmod(0o666 & ~_umask())
+            temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -37,7 +39,9 @@ def atomic_folder(path: Path) -> Iterator[Path]:
         OSError: if the folder around it cannot be written; the message names it.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent))
+    with _named(path):
+        made = tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
+    temporary = Path(made)
     old = temporary.with_suffix(".old")
     try:
         yield temporary
@@ -52,6 +56,15 @@ def atomic_folder(path: Path) -> Iterator[Path]:
     finally:
         for folder in (temporary, old):
             shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def _named(path: Path) -> Iterator[None]:
+    """Errors that name the file which was asked for, not the temporary one."""
+    try:
+        yield
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from error
 
 
 def _umask() -> int:

@@ -23,11 +23,16 @@ def check_samples(net: Network, samples: AnyArray) -> AnyArray:
 def inputs_of(net: Network, samples: Samples) -> list[AnyArray]:
     """Samples of every input as (samples, steps, neurons) of a type the engine takes."""
     names = [p.name for p in net.inputs]
+    if not names:
+        raise ValueError(
+            "the network has no input, so nothing says for how many steps it runs: add an input "
+            "population that is joined to nothing, and give it zeros, (samples, steps, 1)"
+        )
     if not isinstance(samples, Mapping):
         if len(names) != 1:
             raise ValueError(
-                f"the network has {len(names)} inputs: give samples as a mapping from their names"
-                + (f", {', '.join(names)}" if names else "")
+                f"the network has {len(names)} inputs: give samples as a mapping from their names, "
+                + ", ".join(names)
             )
         samples = {names[0]: samples}
     if set(samples) != set(names):

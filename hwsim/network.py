@@ -181,8 +181,8 @@ class Network:
     neuron; fire; reset. The kinds of neurons have the equations, docs/semantics.md all of them.
 
     Raises:
-        ValueError: if names repeat or are unknown, shapes disagree, real and integer parts mix,
-            or a cycle has no delay.
+        ValueError: if nothing has neurons, names repeat or are unknown, shapes disagree, real and
+            integer parts mix, or a cycle has no delay.
     """
 
     populations: tuple[Population, ...]
@@ -193,6 +193,8 @@ class Network:
     def __post_init__(self) -> None:
         if not self.populations:
             raise ValueError("a network needs at least one population")
+        if all(p.neuron is None for p in self.populations):
+            raise ValueError("a network needs neurons: all its populations are inputs")
         if not (np.isfinite(self.dt_s) and self.dt_s > 0):
             raise ValueError(f"`dt_s` is {self.dt_s}, must be a positive number of seconds")
         names = [p.name for p in self.populations]

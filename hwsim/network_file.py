@@ -86,7 +86,8 @@ def load_network(path: Path) -> Network:
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(
-            f"no network file {path}: give the path of a `.h5` written by train"
+            f"no network file {path}: give the path of a `.h5`, `chip.h5` of a run folder or what "
+            "hwsim.save_network wrote"
         )
     if not _seal_holds(path.read_bytes()):
         raise ValueError(f"{path} was damaged: its content does not match its seal; write it again")
@@ -94,10 +95,9 @@ def load_network(path: Path) -> Network:
         with h5py.File(path, "r") as file:
             return _read_network(file)
     except (OSError, KeyError, TypeError, AttributeError, RuntimeError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise ValueError(
-            f"{path} is no readable network file ({reason}): it is truncated or of another kind; "
-            "write it again"
+            f"{path} is no readable network file: it is truncated or of another kind; write it "
+            "again"
         ) from error
     except ValueError as error:
         raise ValueError(f"{path} does not hold a valid network: {error}") from error

@@ -2,13 +2,13 @@
 
 import numpy as np
 
-from hwsim.arrays import AnyArray
+from hwsim.inputs import Samples
 from hwsim.mapping.profile import Profile
 from hwsim.network import Network
 from hwsim.simulation import simulate
 
 
-def profile(net: Network, samples: AnyArray) -> Profile:
+def profile(net: Network, samples: Samples) -> Profile:
     """Mean spikes per sample of every neuron, from a simulation off the chip.
 
     Args:

@@ -1,6 +1,8 @@
 """Maps of a network on a chip: from what its inputs look like to cores, and what a map costs."""
 
 import hashlib
+import zipfile
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,9 +12,11 @@ import numpy as np
 
 import hwsim
 from hwsim.arrays import AnyArray, FloatArray
+from hwsim.contention import Latency, Messages, latency
+from hwsim.inputs import Samples as Frames
 from hwsim.mapping.retime import retime
 from hwsim.mapping.stored import as_rows, plan_of
-from hwsim.noc import link_traffic
+from hwsim.noc import Grid, link_traffic
 from hwsim.report.layers import CoreRow, build_cores
 from neuro.datasets import load
 from neuro.runs import RunFolder, read_json
@@ -22,9 +26,15 @@ PROFILE_SAMPLES = 64
 
 @dataclass(frozen=True, eq=False)
 class Samples:
-    """Inputs that a map is made for: (samples, steps, *input shape), and what they are."""
+    """Inputs that a map is made for, and what they are.
 
-    frames: AnyArray
+    Attributes:
+        n: how many. frames: as `hwsim.simulate` takes them: (samples, steps, *input shape), by
+            name where there are several inputs.
+    """
+
+    n: int
+    frames: Frames
     what: str
 
 
@@ -46,8 +56,8 @@ class Mapped:
     def as_dict(self) -> dict[str, Any]:
         """The map in numbers, all per inference; SI units, None for what is not known."""
         n, steps = self.counts.n_samples, self.counts.n_steps / self.counts.n_samples
-        core, latency = slowest(build_cores(self.plan, self.counts)), self.bill.latency_s
-        energy = self.bill.energy_j
+        core, inference_s = slowest(build_cores(self.plan, self.counts)), self.bill.latency_s
+        energy, packet = self.bill.energy_j, self.packet_latency()
         links = link_traffic(self.plan, self.spikes).packets
         return {
             "mapper": self.how,
@@ -62,10 +72,30 @@ class Mapped:
             "slowest_core_layers": list(core.layers),
             "slowest_core_s": core.step_s,
             "steps": steps,
-            "step_s": None if latency is None else latency / steps,
+            "packet_latency_s": None if packet is None else packet.mean_s,
+            "packet_latency_alone_s": None if packet is None else packet.zero_load_s,
+            "step_s": None if inference_s is None else inference_s / steps,
             "energy_j": energy,
-            "energy_delay_js": None if energy is None or latency is None else energy * latency,
+            "energy_delay_js": None
+            if energy is None or inference_s is None
+            else energy * inference_s,
         }
+
+    def packet_latency(self) -> Latency | None:
+        """How long packets travel if the measured spikes come evenly over an inference.
+
+        None where nothing is sent, the chip's mesh has no times (not published, or part of a tick
+        of fixed length), or a link cannot pass what it is offered.
+        """
+        seconds = self.bill.latency_s
+        if not seconds or not self.counts.packets.any():
+            return None
+        try:
+            grid = Grid.of(self.plan.chip, n_chips=self.counts.n_chips)
+        except ValueError:  # a time of the mesh was not published
+            return None
+        found = latency(grid, Messages.of(self.plan, self.spikes, seconds))
+        return found if found.zero_load_s > 0 and np.isfinite(found.mean_s) else None
 
 
 def slowest(rows: tuple[CoreRow, ...]) -> CoreRow:
@@ -80,36 +110,62 @@ def profile_samples(run: RunFolder, n: int = PROFILE_SAMPLES, root: str | None =
     """
     data = run.recipe.data
     frames = np.asarray(load(data.name, data.hold, root=root).binned(data.binning)[0][:n])
-    return Samples(frames, f"{len(frames)} samples of {data.name}, split {data.hold!r}")
+    return Samples(
+        len(frames), frames, f"{len(frames)} samples of {data.name}, split {data.hold!r}"
+    )
 
 
-def samples_from(path: Path, n: int) -> Samples:
-    """The first samples of an `.npz` (its first array) or `.npy` file.
+def samples_from(path: Path, net: hwsim.Network, n: int) -> Samples:
+    """The first samples of a file: an `.npy`, or an `.npz` with an array by the name of each input.
+
+    The array of a network's only input may have any name if there is no other.
 
     Raises:
         FileNotFoundError: if there is no such file.
-        ValueError: if it holds no array.
+        ValueError: if it holds no arrays, or not those of the inputs.
     """
+    names = [p.name for p in net.inputs]
+    arrays = _arrays_in(path, names)
+    if len(names) == 1 and len(arrays) == 1:
+        arrays = dict.fromkeys(names, *arrays.values())
+    lost = [name for name in names if name not in arrays]
+    if lost:
+        raise ValueError(
+            f"{path} has no array {lost[0]!r} (it has {', '.join(arrays) or 'none'}): give "
+            f"an `.npz` with an array by the name of each input, {', '.join(names)}"
+        )
+    frames = {name: arrays[name][:n] for name in names}
+    found = min(map(len, frames.values()), default=0)
+    return Samples(found, frames, f"{found} samples of {path.name}")
+
+
+def _arrays_in(path: Path, names: list[str]) -> dict[str, AnyArray]:
+    """Arrays of a file by name; that of an `.npy` by the name of the network's only input."""
     if not path.is_file():
         raise FileNotFoundError(f"no file of inputs {path}")
     try:
         with path.open("rb") as raw:
             found = np.load(raw)
-            frames = found[found.files[0]] if path.suffix == ".npz" else found
-    except (ValueError, EOFError, IndexError, OSError, AttributeError) as error:
+            if isinstance(found, np.ndarray):
+                arrays = {names[0] if len(names) == 1 else "without a name": found}
+            else:
+                arrays = {name: found[name] for name in found.files}
+    except (ValueError, EOFError, OSError, zipfile.BadZipFile, zlib.error) as error:
         raise ValueError(
-            f"{path} holds no samples ({error}): give an `.npz` or `.npy` of shape (samples, "
-            "steps, *input shape)"
+            f"{path} holds no samples: give an `.npz` or `.npy` of shape (samples, steps, *input "
+            "shape)"
         ) from error
-    return Samples(frames[:n], f"{len(frames[:n])} samples of {path.name}")
+    return {name: np.atleast_1d(array) for name, array in arrays.items()}
 
 
 def random_samples(net: hwsim.Network, n: int, *, rate: float, steps: int, seed: int) -> Samples:
-    """Spikes drawn at a rate, for a network of which nothing else is known."""
+    """Spikes drawn at a rate for every input, for a network of which nothing else is known."""
     rng = np.random.default_rng(seed)
-    frames = rng.random((n, steps, *net.inputs[0].shape)) < rate
+    frames = {
+        p.name: (rng.random((n, steps, *p.shape)) < rate).astype(np.uint8) for p in net.inputs
+    }
     what = f"{n} samples of {steps} steps of random spikes, rate {rate:g} per neuron and step"
-    return Samples(frames.astype(np.uint8), what)
+    return Samples(n, frames, what)
 
 
 def make_map(

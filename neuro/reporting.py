@@ -35,8 +35,7 @@ def write(run: RunFolder, chip: hwsim.ChipSpec, *, given: str | None = None) -> 
         content = gather(run, chip, given=given)
     except (KeyError, TypeError, IndexError) as error:
         raise ValueError(
-            f"{folder} or {run.path / 'result.json'} is damaged or of another version "
-            f"({type(error).__name__}: {error}): deploy again"
+            f"{folder} or {run.path / 'result.json'} is damaged or of another version: deploy again"
         ) from error
     return write_report(content, folder)
 

@@ -65,6 +65,11 @@ def open_run(path: str | Path) -> RunFolder:
         ValueError: if several match.
     """
     folder = Path(path)
+    if folder.suffix == ".h5":
+        raise ValueError(
+            f"{path} is a network file, this command takes a run (a folder that `neuro train` "
+            f"makes): `neuro fits {path}` and `neuro map {path}` take network files"
+        )
     if not folder.is_dir():
         there = RUNS.iterdir() if RUNS.is_dir() and str(path) else ()
         matches = sorted(p for p in there if p.name.startswith(str(path)) and p.is_dir())

@@ -93,6 +93,6 @@ def _parse(spec: type[T], name: str, text: str) -> T:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"])) or "the whole"
         raise ValueError(
-            f"{name} is no {spec.__name__}: {where}: {first['msg']}"
+            f"{name} is not valid: {where}: {first['msg']}"
             + (f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else "")
         ) from error

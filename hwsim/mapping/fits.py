@@ -39,7 +39,7 @@ def fits(net: Network, chip: ChipSpec) -> tuple[Violation, ...]:
     """Every limit of the chip that a network breaks; none if it can be compiled.
 
     Nothing is run: a single neuron that is too much for a core is found from its fan-in, cores
-    from the fewest parts that the network can be cut into.
+    from the fewest parts that the network can be cut into, which share cores.
     """
     return examine(net, chip)[0]
 
@@ -57,8 +57,22 @@ def usage(net: Network, chip: ChipSpec) -> tuple[Fill, ...]:
         )
         if allowed is not None:
             out.append(Fill(limit, full[1], full[0], allowed))
-    largest = max(partition.cuts, key=lambda name: partition.cuts[name].n_parts)
-    return (*out, Fill("cores", largest, partition.n_parts, chip.n_cores))
+    cores = cores_of(partition)
+    largest = max(cores, key=lambda name: np.unique(cores[name]).size)
+    return (*out, Fill("cores", largest, n_cores(cores), chip.n_cores))
+
+
+def cores_of(partition: Partition) -> dict[str, IntArray]:
+    """Core of each part, by population: parts share cores, and nothing is known of spikes."""
+    core_of = share(partition, traffic_of(partition, Profile.uniform(partition.net)))
+    names = [p.name for p in partition.net.populations if p.neuron]
+    ends = np.cumsum([partition.cuts[name].n_parts for name in names])[:-1]
+    return dict(zip(names, np.split(core_of, ends), strict=True))
+
+
+def n_cores(cores: dict[str, IntArray]) -> int:
+    """Cores of all populations."""
+    return np.unique(np.concatenate(list(cores.values()))).size
 
 
 def examine(
@@ -142,24 +156,21 @@ def _of_cores(partition: Partition, stuck: set[str]) -> Iterator[Violation]:
             yield Violation(
                 layer, LIMIT_OF[name], used, getattr(limits, LIMIT_OF[name]), REMEDY[name]
             )
-    if partition.n_parts <= partition.chip.n_cores or (not stuck and _share(partition)):
+    if partition.n_parts <= partition.chip.n_cores:
         return
-    layer, cut = max(partition.cuts.items(), key=lambda item: item[1].n_parts)
+    cores = cores_of(partition)
+    if not stuck and n_cores(cores) <= partition.chip.n_cores:
+        return
+    layer = max(cores, key=lambda name: np.unique(cores[name]).size)
+    cut, own = partition.cuts[layer], np.unique(cores[layer]).size
     because = f", for its {LIMIT_OF[cut.bound_by]}: {REMEDY[cut.bound_by]}" if cut.bound_by else ""
-    remedy = f"{cut.n_parts} of them for this layer{because}"
-    yield Violation(layer, "cores", partition.n_parts, partition.chip.n_cores, remedy)
+    remedy = f"{own} of them for this layer{because}"
+    yield Violation(layer, "cores", n_cores(cores), partition.chip.n_cores, remedy)
     for name, other in partition.cuts.items():
         if other.bound_by.endswith("configs"):
             allowed = getattr(limits, LIMIT_OF[other.bound_by])
             used = _distinct(partition, name, other.bound_by)
             yield Violation(name, other.bound_by, used, allowed, REMEDY[other.bound_by])
-
-
-def _share(partition: Partition) -> bool:
-    """Whether all parts fit the chip if they share cores."""
-    alike = Profile.uniform(partition.net)
-    core_of = share(partition, traffic_of(partition, alike))
-    return int(core_of.max()) < partition.chip.n_cores
 
 
 def _distinct(partition: Partition, name: str, table: str) -> int:

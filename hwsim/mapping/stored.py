@@ -43,7 +43,7 @@ def plan_of(net: Network, chip: ChipSpec, rows: Iterable[Mapping[str, Any]]) -> 
     try:
         placed = [_part(row) for row in rows]
     except (KeyError, TypeError, IndexError) as error:
-        raise ValueError(f"a stored map has {RULE}: {type(error).__name__}: {error}") from error
+        raise ValueError(f"a stored map has {RULE}, this one is damaged") from error
     for population in retimed.populations:
         own = [part.neurons for part in placed if part.population == population.name]
         there = np.sort(np.concatenate([np.zeros(0, dtype=np.int64), *own]))

@@ -3,9 +3,11 @@
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import numpy as np
+
 from hwsim.chips.spec import ChipSpec
-from hwsim.mapping.fits import examine
-from hwsim.mapping.use import LIMIT_OF
+from hwsim.mapping.fits import cores_of, examine, n_cores
+from hwsim.mapping.use import LIMIT_OF, broken
 from hwsim.mapping.violation import Violation
 from hwsim.network import Network, Projection
 from hwsim.synapses import Shape
@@ -19,14 +21,16 @@ class LayerFit:
     """What a layer needs of the chip, cut into the fewest parts.
 
     Attributes:
-        cores: that hold it; None for a network that cannot be cut.
-        used: by field of the chip file's `[limits]`: of its fullest core, and of the projections
+        parts: into which it is cut; None if it cannot be. cores: that hold them, where parts of
+            several layers may share one.
+        used: by field of the chip file's `[limits]`: of its fullest part, and of the projections
             into it; None where that cannot be said.
     """
 
     layer: str
     shape: Shape
     neurons: int
+    parts: int | None
     cores: int | None
     used: dict[str, int | None]
 
@@ -36,7 +40,8 @@ class Fit:
     """Whether a network fits: rows by layer, what the chip allows, every broken limit.
 
     Attributes:
-        cores: of all layers. allowed: by limit; None: the chip has no such limit.
+        cores: that hold all layers; None if one cannot be cut. allowed: by limit; None: the chip
+            has no such limit.
     """
 
     layers: tuple[LayerFit, ...]
@@ -52,22 +57,26 @@ class Fit:
 def fit_of(net: Network, chip: ChipSpec) -> Fit:
     """Every layer against every limit, and what is broken."""
     violations, partition = examine(net, chip)
+    cores = {} if partition is None else cores_of(partition)
     rows = []
     for population in net.populations:
         if population.neuron is None:
             continue
         used: dict[str, int | None] = dict.fromkeys(LIMITS)
-        cores = None
+        n_parts, own = None, None
         if partition is not None:
             cut = partition.cuts[population.name]
-            cores = cut.n_parts
+            if not any(broken(use, chip.limits) for use in cut.uses):
+                n_parts, own = cut.n_parts, np.unique(cores[population.name]).size
             used |= {n: max(getattr(u, f) for u in cut.uses) for f, n in LIMIT_OF.items()}
         if net.is_integer:
             used |= _of_words(net.into(population.name))
-        rows.append(LayerFit(population.name, population.shape, population.size, cores, used))
+        rows.append(
+            LayerFit(population.name, population.shape, population.size, n_parts, own, used)
+        )
     allowed = {name: getattr(chip.limits, name) for name in LIMITS}
-    n_cores = None if partition is None else partition.n_parts
-    return Fit(tuple(rows), violations, n_cores, {"cores": chip.n_cores, **allowed})
+    total = None if any(row.cores is None for row in rows) else n_cores(cores)
+    return Fit(tuple(rows), violations, total, {"cores": chip.n_cores, **allowed})
 
 
 def _of_words(into: tuple[Projection, ...]) -> dict[str, int]:

@@ -58,5 +58,12 @@ def main() -> None:
     except (ValueError, OSError) as error:
         if os.environ.get("NEURO_DEBUG"):
             raise
-        err.print(f"[red]error:[/red] {escape(' '.join(str(error).split()))}", highlight=False)
+        err.print(f"[red]error:[/red] {escape(' '.join(_said(error).split()))}", highlight=False)
         sys.exit(1)
+
+
+def _said(error: Exception) -> str:
+    """The message of an error; of the system's the file and what is wrong with it."""
+    if isinstance(error, OSError) and error.filename and error.strerror:
+        return f"{error.filename}: {error.strerror[0].lower()}{error.strerror[1:]}"
+    return str(error)

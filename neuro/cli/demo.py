@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from neuro.cli.compiling import compiling_said
 from neuro.cli.console import AsJson, emit, err, percent
 
 
@@ -39,7 +40,8 @@ def demo(
         err.print("interrupted: the same command resumes after the last finished epoch")
         raise typer.Exit(130) from None
     err.print(f"simulating {result['samples']['test']} samples on {chip.title}", highlight=False)
-    content = deploy(folder, chip)
+    with compiling_said():
+        content = deploy(folder, chip)
     page, data = write(folder, chip)
     said = [
         f"float      {percent(result['float']['test'])}",

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 import typer
 from rich.progress import Progress
 
+from neuro.cli.compiling import compiling_said
 from neuro.cli.console import AsJson, Root, emit, err, percent
 from neuro.cli.opening import Chip, Mapper, Run
 
@@ -24,7 +25,8 @@ def deploy(
 
     spec, folder = hwsim.load_chip(chip), open_run(run)
     total = (folder.result() or {})["samples"]["test"]
-    with Progress(console=err, transient=True, disable=not err.is_terminal) as progress:
+    bar = Progress(console=err, transient=True, disable=not err.is_terminal)
+    with compiling_said(), bar as progress:
         task = progress.add_task(f"placing on {spec.title}", total=None)
 
         def simulated(n: int) -> None:

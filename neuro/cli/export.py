@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from neuro.cli.compiling import compiling_said
 from neuro.cli.console import AsJson, Root, emit, err
 from neuro.cli.opening import Run
 
@@ -30,7 +31,8 @@ def export(
     from neuro.runs import open_run
 
     spec, opened = hwsim.load_chip(chip), open_run(run)
-    folder = export_run(opened, spec, n_samples=samples, root=root)
+    with compiling_said():
+        folder = export_run(opened, spec, n_samples=samples, root=root)
     content = {"folder": str(folder)}
     lines = [f"lava       {folder}, run it with: uv run --python 3.10 {folder / 'run_lava.py'}"]
     if verify:

@@ -26,8 +26,8 @@ COLUMNS = {
 }
 CONFIGS = ("neuron_configs", "v_th_configs", "synapse_configs")
 NOTE = (
-    "used by a layer's fullest core, in the fewest cores that hold it; config slots are neuron "
-    "settings / thresholds / synapse words"
+    "used by a layer's fullest part, in the fewest parts that fit; parts may share a core; config "
+    "slots are neuron settings / thresholds / synapse words"
 )
 
 
@@ -59,16 +59,17 @@ def _table(found: Fit) -> Table:
     table = Table("layer", box=None, pad_edge=False, padding=(0, 1, 0, 0))
     graded = any(row.used["message_bits"] for row in found.layers)
     shown = {name: title for name, title in COLUMNS.items() if graded or name != "message_bits"}
-    for title in ("size", "cores", *shown.values(), "config\nslots"):
+    for title in ("size", "parts", "cores", *shown.values(), "config\nslots"):
         table.add_column(title, justify="right", no_wrap=True)
     for row in found.layers:
         cells = [_cell(name, row.used[name], found.allowed[name]) for name in shown]
         slots = "/".join(_cell(name, row.used[name], found.allowed[name]) for name in CONFIGS)
-        table.add_row(escape(row.layer), f"{row.neurons:,}", _number(row.cores), *cells, slots)
+        sizes = map(_number, (row.neurons, row.parts, row.cores))
+        table.add_row(escape(row.layer), *sizes, *cells, slots)
     allowed = ["any" if found.allowed[n] is None else _cell(n, found.allowed[n]) for n in shown]
     slots = "/".join("any" if (n := found.allowed[name]) is None else f"{n:,}" for name in CONFIGS)
     table.add_section()
-    table.add_row("allowed", "", _number(found.allowed["cores"]), *allowed, slots)
+    table.add_row("allowed", "", "", _number(found.allowed["cores"]), *allowed, slots)
     return table
 
 

@@ -9,6 +9,7 @@ import typer
 from rich.progress import Progress
 from rich.table import Table
 
+from neuro.cli.compiling import compiling_said
 from neuro.cli.console import AsJson, Root, emit, err, out
 from neuro.cli.opening import Chip, Mapper, Net, Opened, open_network
 
@@ -32,7 +33,8 @@ def map_(
     seed: Annotated[int | None, typer.Option(min=0, help="of the mapper's random numbers")] = None,
     samples: Count = 64,
     inputs: Annotated[
-        Path | None, typer.Option(help="samples for a network file: `.npz` or `.npy`")
+        Path | None,
+        typer.Option(help="`.npy`, or `.npz` with an array by the name of each input"),
     ] = None,
     rate: Annotated[
         float, typer.Option(min=0, max=1, help="of random input, where there is no other")
@@ -59,7 +61,8 @@ def map_(
     given = _samples(opened, inputs, samples, rate, steps, seed or 0, root)
     found: list[Mapped] = []
     names = [mapper or DEFAULT, *(b for b in BASELINES if compare and b != (mapper or DEFAULT))]
-    with Progress(console=err, transient=True, disable=not err.is_terminal) as progress:
+    bar = Progress(console=err, transient=True, disable=not err.is_terminal)
+    with compiling_said(), bar as progress:
         for i, name in enumerate(names):
             deployed = None if i or mapper or seed is not None else _deployed(opened, spec)
             found.append(_map(opened, spec, given, name, seed or 0, deployed, progress))
@@ -92,7 +95,7 @@ def _samples(
     from neuro.mapping import profile_samples, random_samples, samples_from
 
     if inputs is not None:
-        return samples_from(inputs, n)
+        return samples_from(inputs, opened.network, n)
     if opened.run is not None:
         return profile_samples(opened.run, n, root)
     return random_samples(opened.network, n, rate=rate, steps=steps, seed=seed)
@@ -117,7 +120,7 @@ def _map(
     """Place and simulate, with a bar for each."""
     from neuro.mapping import make_map, run_map
 
-    n = len(given.frames)
+    n = given.n
     task = progress.add_task(f"placing: {mapper}", total=None)
     if deployed is None:
         deployed = make_map(opened.network, spec, given, mapper, seed), f"{mapper}, seed {seed}"
@@ -153,6 +156,10 @@ def _lines(content: dict[str, Any]) -> list[str]:
     slowest = "its time is not known"
     if row["slowest_core_s"] is not None:
         slowest = f"{si(row['slowest_core_s'], 's')} of an average step"
+    packet = "its time is not known"
+    if row["packet_latency_s"] is not None:
+        alone = si(row["packet_latency_alone_s"], "s")
+        packet = f"{si(row['packet_latency_s'], 's')} on its way on average, {alone} unhindered"
     layers = ", ".join(row["slowest_core_layers"])
     said = [
         f"map        {content['network']} on {content['chip']}: {row['mapper']}",
@@ -161,6 +168,7 @@ def _lines(content: dict[str, Any]) -> list[str]:
         f"{row['chips']} chip{'s' * (row['chips'] != 1)}",
         f"network    {number(row['hops'])} hops{chips}, {number(row['packets'])} packets per "
         f"inference; {number(row['busiest_link'])} on the busiest link",
+        f"packet     {packet}",
         f"slowest    core {row['slowest_core']} ({layers}): {slowest}",
         f"step       {si(row['step_s'], 's')} on average, {number(row['steps'])} steps per "
         "inference",

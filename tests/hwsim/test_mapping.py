@@ -105,9 +105,12 @@ def test_every_neuron_has_one_core_within_its_limits(net, chip, mapper):
 @given(integer_networks(), tight_chips)
 def test_what_fits_compiles_and_nothing_else(net, chip):
     violations = hwsim.fits(net, chip)
-    assert bool(hwsim.usage(net, chip)) == (not violations)
+    assert bool(full := hwsim.usage(net, chip)) == (not violations)
     plan = compiled(net, chip)
     assert violations == (plan.violations if isinstance(plan, DoesNotFit) else ())
+    if not violations:
+        assert full[-1].limit == "cores"
+        assert full[-1].used == len(plan.cores)
 
 
 @given(st.data(), integer_networks(), st.integers(0, 2**32 - 1))

@@ -231,6 +231,12 @@ def test_a_missing_run(neuro):
     assert_one_line(neuro("report", "nothing-here"), "no run nothing-here")
 
 
+def test_a_network_file_where_a_run_is_taken(neuro, run):
+    for command in ("deploy", "report", "export"):
+        answer = neuro(command, run / "chip.h5")
+        assert_one_line(answer, "is a network file", f"`neuro map {run / 'chip.h5'}`")
+
+
 def test_a_folder_that_is_no_run(neuro, tmp_path):
     assert_one_line(neuro("deploy", tmp_path), "no run folder")
 

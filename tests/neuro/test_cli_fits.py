@@ -230,15 +230,36 @@ def test_the_whole_table_of_a_network_that_fits(neuro, tmp_path):
     code, out, err = neuro("fits", "net.h5")
     assert (code, err) == (0, "")
     assert [line.rstrip() for line in out.splitlines()] == [
-        "                            memory axons axons       weight   config",
-        "layer   size  cores neurons    KiB    in   out delay   bits    slots",
-        "hidden    16      1      16 0.1875     6    16     0      8    1/1/1",
-        "out        4      1       4   0.25    16     0     0      8    1/1/1",
-        "allowed      98,304   1,024    128 4,096 4,096    62      8 32/16/16",
-        "used by a layer's fullest core, in the fewest cores that hold it; config slots are neuron "
-        "settings / thresholds / synapse words",
+        "                                  memory axons axons       weight   config",
+        "layer   size parts  cores neurons    KiB    in   out delay   bits    slots",
+        "hidden    16     1      1      16 0.1875     6    16     0      8    1/1/1",
+        "out        4     1      1       4   0.25    16     0     0      8    1/1/1",
+        "allowed            98,304   1,024    128 4,096 4,096    62      8 32/16/16",
+        "used by a layer's fullest part, in the fewest parts that fit; parts may share a core; "
+        "config slots are neuron settings / thresholds / synapse words",
         "net on loihi1: fits; 2 of 98,304 cores",
     ]
+
+
+def test_parts_that_share_a_core_are_one_core(neuro, tmp_path):
+    hwsim.save_network(chain(), tmp_path / "net.h5")
+    chip = chip_file(tmp_path, {"cores": 1, "chips": 1})
+    said = json.loads(neuro("fits", "net.h5", "--chip", chip, "--json")[1])
+    assert (said["fits"], said["cores"], said["allowed"]["cores"]) == (True, 1, 1)
+    assert [(row["parts"], row["cores"]) for row in said["layers"]] == [(1, 1), (1, 1)]
+    full = {f.limit: f.used for f in hwsim.usage(chain(), hwsim.load_chip(chip))}
+    assert full["cores"] == 1
+    assert neuro("fits", "net.h5", "--chip", chip)[1].splitlines()[-1].endswith("1 of 1 cores")
+
+
+def test_no_number_of_cores_is_told_for_what_fits_none(neuro, tmp_path):
+    hwsim.save_network(chain(), tmp_path / "net.h5")
+    chip = chip_file(tmp_path, {"axons_in_per_core": 10})
+    code, out, _ = neuro("fits", "net.h5", "--chip", chip, "--json")
+    said = json.loads(out)
+    assert (code, said["cores"]) == (1, None)
+    assert [(row["parts"], row["cores"]) for row in said["layers"]] == [(1, 1), (None, None)]
+    assert said["layers"][1]["used"]["axons_in_per_core"] == 16
 
 
 def test_the_json_of_a_network_that_fits(neuro, tmp_path):
@@ -263,6 +284,11 @@ def test_no_torch_is_loaded_for_a_network_file(tmp_path):
     )
     done = subprocess.run([sys.executable, "-c", code, tmp_path / "net.h5"], capture_output=True)
     assert done.returncode == 0, done.stderr.decode()
+
+
+def test_a_network_without_neurons_is_refused_for_what_it_is():
+    with pytest.raises(ValueError, match="a network needs neurons: all its populations are inputs"):
+        Network((Population("in", (6,)),), ())
 
 
 def test_what_is_no_network_is_said_in_one_line(neuro, tmp_path):

@@ -10,10 +10,14 @@ import numpy as np
 import pytest
 
 import hwsim
+from hwsim import FixedNeuron, Network, Population
+from hwsim.contention import Messages, latency
 from hwsim.mapping.stored import as_rows, plan_of
+from hwsim.noc import Grid
 from neuro import cli
+from neuro.cli.compiling import SAID
 from neuro.mapping import make_map, random_samples, run_map
-from tests.neuro.test_cli_fits import chain, chip_file
+from tests.neuro.test_cli_fits import chain, chip_file, dense
 
 WORDS = ("--samples", 5, "--steps", 8, "--rate", 0.3)
 
@@ -33,7 +37,7 @@ def neuro(tmp_path, capsys, monkeypatch):
         except SystemExit as end:
             code = end.code or 0
         said = capsys.readouterr()
-        return code, said.out, said.err
+        return code, said.out, said.err.replace(f"{SAID}\n", "")  # on a machine that is new
 
     return run
 
@@ -70,7 +74,10 @@ def test_the_lines_of_a_map(neuro, tmp_path):
     step, energy = (
         hwsim.report.units.si(given[k], u) for k, u in (("step_s", "s"), ("energy_j", "J"))
     )
-    core = hwsim.report.units.si(given["slowest_core_s"], "s")
+    core, packet, alone = (
+        hwsim.report.units.si(given[key], "s")
+        for key in ("slowest_core_s", "packet_latency_s", "packet_latency_alone_s")
+    )
     (layer,) = given["slowest_core_layers"]
     packets = hwsim.report.units.number(given["packets"])
     assert out.splitlines() == [
@@ -78,10 +85,78 @@ def test_the_lines_of_a_map(neuro, tmp_path):
         "input      5 samples of 8 steps of random spikes, rate 0.3 per neuron and step",
         "cores      2 on 1 tile, 1 chip",
         f"network    0 hops, {packets} packets per inference; 0 on the busiest link",
+        f"packet     {packet} on its way on average, {alone} unhindered",
         f"slowest    core {given['slowest_core']} ({layer}): {core} of an average step",
         f"step       {step} on average, 8 steps per inference",
         f"energy     {energy} per inference",
     ]
+
+
+def test_the_latency_of_a_packet_is_that_of_the_contention_model(neuro, tmp_path):
+    given = random_samples(chain(), 5, rate=0.3, steps=8, seed=0)
+    plan = make_map(chain(), hwsim.load_chip(small_cores(tmp_path)), given, "random", 0)
+    mapped = run_map(plan, given, "")
+    row, per_sample = mapped.as_dict(), mapped.bill.latency_s
+    messages = Messages.of(plan, mapped.spikes, per_sample)
+    expected = latency(Grid.of(plan.chip, n_chips=row["chips"]), messages)
+    assert row["packet_latency_s"] == expected.mean_s
+    assert row["packet_latency_alone_s"] == expected.zero_load_s < expected.mean_s
+
+
+def test_no_latency_is_told_where_there_is_no_packet_or_no_time_of_a_hop(neuro):
+    words = ("map", "net.h5", "--samples", 2, "--json")
+    quiet = json.loads(neuro(*words, "--rate", 0)[1])["map"]
+    assert quiet["packets"] == 0
+    assert quiet["packet_latency_s"] is quiet["packet_latency_alone_s"] is None
+    for chip in hwsim.chip_names():
+        row = json.loads(neuro(*words, "--chip", chip)[1])["map"]
+        time = hwsim.load_chip(chip).time
+        timed = [c.value for c in (time.hop_ew, time.hop_ns, time.packet) if c is not None]
+        assert (row["packet_latency_s"] is not None) == (any(timed) and None not in timed)
+
+
+def two_inputs():
+    """A neuron population that hears two inputs, one of them a picture."""
+    populations = (
+        Population("left", (6,)),
+        Population("right", (2, 3)),
+        Population("out", (4,), FixedNeuron.of(v_th=2)),
+    )
+    return Network(populations, (dense(6, 4, "left", "out"), dense(6, 4, "right", "out")))
+
+
+def test_several_inputs_have_random_spikes_or_arrays_by_name(neuro, tmp_path):
+    hwsim.save_network(two_inputs(), tmp_path / "two.h5")
+    code, out, err = neuro("map", "two.h5", *WORDS, "--json")
+    assert (code, err) == (0, "")
+    both = json.loads(out)["map"]["packets"]
+    rng = np.random.default_rng(0)
+    frames = {
+        name: rng.random((5, 8, *shape)) < 0.3
+        for name, shape in (("left", (6,)), ("right", (2, 3)))
+    }
+    np.savez(tmp_path / "both.npz", **frames, labels=np.zeros(5))
+    code, out, err = neuro("map", "two.h5", "--inputs", "both.npz", "--json")
+    assert (code, err) == (0, "")
+    assert json.loads(out)["input"] == "5 samples of both.npz"
+    assert json.loads(out)["map"]["packets"] == sum(x.sum() for x in frames.values()) / 5
+    assert both > 1.5 * frames["left"].sum() / 5
+
+
+def test_a_network_without_input_is_told_to_get_one(neuro, tmp_path):
+    driven = FixedNeuron.of(v_th=2, bias_mant=100)
+    alone = Network((Population("out", (4,), driven),), ())
+    hwsim.save_network(alone, tmp_path / "alone.h5")
+    code, out, err = neuro("map", "alone.h5")
+    assert (code, out) == (1, "")
+    assert err.startswith("error: the network has no input, so nothing says for how many steps")
+    with pytest.raises(ValueError, match="the network has no input"):
+        hwsim.simulate(alone, {})
+    silent = Network((Population("silent", (1,)), Population("out", (4,), driven)), ())
+    hwsim.save_network(silent, tmp_path / "silent.h5")
+    assert neuro("map", "silent.h5", "--samples", 2)[0] == 0
+    run = hwsim.simulate(silent, np.zeros((1, 20, 1), dtype=np.uint8))
+    assert run.spike_counts["out"].min() > 0
 
 
 def test_baselines_stand_beside_the_optimised_map(neuro, tmp_path):
@@ -150,14 +225,25 @@ def test_a_figure_of_another_kind_is_refused_before_anything_runs(neuro, tmp_pat
     assert err == "error: a.gif: a figure is written as .svg, .png, .pdf, not '.gif'\n"
 
 
+def test_a_file_that_cannot_be_written_is_named_as_it_was_asked_for(neuro, tmp_path):
+    (tmp_path / "taken.svg").mkdir()
+    code, out, err = neuro("map", "net.h5", *WORDS, "--figure", "taken.svg")
+    assert (code, out, err) == (1, "", "error: taken.svg: is a directory\n")
+    assert not list(tmp_path.glob(".*"))
+
+
 def test_errors_are_one_line(neuro, tmp_path):
     (tmp_path / "bad.npz").write_bytes(b"no zip")
+    np.savez(tmp_path / "names.npz", a=np.zeros(3), b=np.zeros(3))
+    np.save(tmp_path / "number.npy", np.zeros(()))
     np.save(tmp_path / "shape.npy", np.zeros((2, 3, 4), dtype=np.uint8))
     chip = chip_file(tmp_path, {"axons_in_per_core": 10})
     for words, start in (
         (("--mapper", "best"), "unknown mapper 'best': there are optimised,"),
         (("--inputs", "none.npz"), "no file of inputs none.npz"),
         (("--inputs", "bad.npz"), "bad.npz holds no samples"),
+        (("--inputs", "names.npz"), "names.npz has no array 'in' (it has a, b)"),
+        (("--inputs", "number.npy"), "samples have shape (1,)"),
         (("--inputs", "shape.npy"), "samples have shape (2, 3, 4)"),
         (("--chip", chip), "the network does not fit own: layer 'out': axons_in_per_core 16 of 10"),
     ):
@@ -185,7 +271,7 @@ def test_a_map_of_another_network_is_refused(tmp_path):
         plan_of(net, chip, rows[:-1])
     with pytest.raises(ValueError, match="on core 98304 of 98304"):
         plan_of(net, chip, [*rows[:-1], rows[-1] | {"core": chip.n_cores}])
-    with pytest.raises(ValueError, match="every neuron on one core: KeyError"):
+    with pytest.raises(ValueError, match="every neuron on one core, this one is damaged"):
         plan_of(net, chip, [{"population": "out"}])
     twice = replace(net)
     with pytest.raises(ValueError, match="places 8 neurons of 'out', which has 4"):
