@@ -64,8 +64,10 @@ def open_run(path: str | Path) -> RunFolder:
         FileNotFoundError: if there is none, or it is unfinished; says what to do.
         ValueError: if several match.
     """
+    if not str(path):
+        raise ValueError("the name of the run is empty: give its folder, or the start of its name")
     folder = Path(path)
-    if folder.suffix == ".h5":
+    if folder.suffix.lower() == ".h5":
         raise ValueError(
             f"{path} is a network file, this command takes a run (a folder that `neuro train` "
             f"makes): `neuro fits {path}` and `neuro map {path}` take network files"
@@ -108,7 +110,7 @@ def read_json(path: Path) -> dict[str, Any] | None:
         return None
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-    except json.JSONDecodeError as error:
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise ValueError(f"{path} is damaged ({error}): delete it and run again") from error
     if not isinstance(content, dict):
         raise ValueError(f"{path} is damaged (no object): delete it and run again")

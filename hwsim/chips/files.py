@@ -33,7 +33,10 @@ def load_chip(name: str | Path) -> ChipSpec:
     if text.endswith(".toml"):
         if not Path(text).is_file():
             raise FileNotFoundError(f"no chip file {text}")
-        return _parse(ChipSpec, text, Path(text).read_text(encoding="utf-8"))
+        try:
+            return _parse(ChipSpec, text, Path(text).read_text(encoding="utf-8"))
+        except UnicodeDecodeError as error:
+            raise ValueError(f"{text} is not valid TOML: it is no UTF-8 text") from error
     if text == TEMPLATE:
         raise ValueError(
             "the template is no chip yet: `neuro chips copy template my.toml`, then give `my.toml`"

@@ -170,8 +170,8 @@ def _lines(content: dict[str, Any]) -> list[str]:
         f"inference; {number(row['busiest_link'])} on the busiest link",
         f"packet     {packet}",
         f"slowest    core {row['slowest_core']} ({layers}): {slowest}",
-        f"step       {si(row['step_s'], 's')} on average, {number(row['steps'])} steps per "
-        "inference",
+        f"step       {si(row['step_s'], 's')} on average, {number(row['steps'])} "
+        f"step{'s' * (row['steps'] != 1)} per inference",
         f"energy     {si(row['energy_j'], 'J')} per inference",
     ]
     return said + ([f"figure     {content['figure']}"] if content["figure"] else [])

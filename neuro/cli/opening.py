@@ -46,7 +46,7 @@ def open_network(name: str) -> Opened:
     from neuro.runs import open_run
 
     path = Path(name)
-    if path.suffix == ".h5":
+    if path.suffix.lower() == ".h5":
         return Opened(path.stem, hwsim.load_network(path))
     run = open_run(name)
     return Opened(run.path.name, hwsim.load_network(run.chip_network), run)

@@ -174,6 +174,10 @@ def test_a_chip_that_cannot_be_shown_or_copied(neuro, tmp_path):
     assert_one_line(neuro("chips", "show", "loihi3"), "unknown chip 'loihi3'", "did you mean")
     assert_one_line(neuro("chips", "show", "template"), "neuro chips copy template my.toml")
     assert_one_line(neuro("chips", "show", tmp_path / "no.toml"), "no chip file")
+    (tmp_path / "raw.toml").write_bytes(b"\xff\xfe")
+    assert_one_line(neuro("chips", "show", tmp_path / "raw.toml"), "raw.toml is not valid TOML")
+    (tmp_path / "bare.toml").write_text("")
+    assert_one_line(neuro("chips", "show", tmp_path / "bare.toml"), "bare.toml is not valid: name")
     assert_one_line(neuro("chips", "copy", "templet", tmp_path / "x.toml"), "unknown chip")
     kept = tmp_path / "kept.toml"
     kept.write_text("mine", encoding="utf-8")
@@ -229,6 +233,7 @@ def test_a_chip_of_ones_own_in_the_report_without_code(trained, neuro, run, tmp_
 def test_a_missing_run(neuro):
     assert_one_line(neuro("deploy", "nothing-here"), "no run nothing-here", "neuro train")
     assert_one_line(neuro("report", "nothing-here"), "no run nothing-here")
+    assert_one_line(neuro("deploy", ""), "the name of the run is empty")
 
 
 def test_a_network_file_where_a_run_is_taken(neuro, run):
@@ -291,6 +296,8 @@ def test_a_network_with_nan_weights(neuro, run):
 
 def test_a_damaged_json(neuro, run):
     (run / "result.json").write_text('{"name": ')
+    assert_one_line(neuro("deploy", run), "result.json is damaged")
+    (run / "result.json").write_bytes(b"\xff\xfe")
     assert_one_line(neuro("deploy", run), "result.json is damaged")
 
 
