@@ -6,9 +6,11 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from neuro.cli.console import AsJson, emit, out
+from neuro.cli.console import AsJson, emit, out, print_table
 
 app = typer.Typer(help="List, show and copy chips.", no_args_is_help=False)
+
+WIDE = 200  # columns for sources and notes
 
 Name = Annotated[str, typer.Argument(help="chip by name, or a `.toml` file")]
 
@@ -43,8 +45,8 @@ def show(name: Name, as_json: AsJson = False) -> None:
     out.print(f"{spec.title} ({spec.name}), {spec.technology}", markup=False)
     for note in spec.notes:
         out.print(f"- {note}", markup=False)
-    out.print(_limits(spec), width=_width())
-    out.print(_constants(spec), width=_width())
+    print_table(_limits(spec), unseen=WIDE)
+    print_table(_constants(spec), unseen=WIDE)
 
 
 @app.command()
@@ -76,11 +78,6 @@ def _summary(spec: Any) -> dict[str, Any]:
         "constants": len(constants),
         "unknown": sum(c.value is None for c in constants),
     }
-
-
-def _width() -> int | None:
-    """Columns of a table: the terminal's, or enough for all where nobody looks."""
-    return None if out.is_terminal else 200
 
 
 def _limits(spec: Any) -> Table:

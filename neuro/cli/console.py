@@ -5,6 +5,8 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.measure import Measurement
+from rich.table import Table
 
 err = Console(stderr=True, soft_wrap=True)
 out = Console(soft_wrap=True, highlight=False)
@@ -22,6 +24,18 @@ def emit(content: dict[str, Any], lines: list[str], *, as_json: bool) -> None:
         return
     for line in lines:
         out.print(line, markup=False)
+
+
+def print_table(table: Table, *, unseen: int = 0) -> None:
+    """Print a table whole: where a terminal is too narrow its lines wrap, and no cell is cut.
+
+    Args:
+        unseen: columns that it may have where no terminal limits them.
+    """
+    endless = Console(width=10_000)
+    need = Measurement.get(endless, endless.options, table).minimum
+    width = max(out.width, need, 0 if out.is_terminal else unseen)
+    Console(width=width, highlight=False).print(table)
 
 
 def percent(part: dict[str, Any]) -> str:

@@ -9,7 +9,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from neuro.cli.console import AsJson, out
+from neuro.cli.console import AsJson, out, print_table
 from neuro.cli.opening import Chip, Net, open_network
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def fits(network: Net, chip: Chip = "loihi1", as_json: AsJson = False) -> None:
         content = {"network": opened.title, "chip": spec.name, **found.as_dict()}
         typer.echo(json.dumps(content, indent=2, allow_nan=False))
     else:
-        out.print(_table(found))
+        print_table(_table(found))
         out.print(NOTE, markup=False)
         for violation in found.violations:
             out.print(f"broken: {violation}", markup=False)
@@ -56,7 +56,8 @@ def fits(network: Net, chip: Chip = "loihi1", as_json: AsJson = False) -> None:
 
 def _table(found: Fit) -> Table:
     """A row per layer, and what the chip allows below."""
-    table = Table("layer", box=None, pad_edge=False, padding=(0, 1, 0, 0))
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
+    table.add_column("layer", no_wrap=True)
     graded = any(row.used["message_bits"] for row in found.layers)
     shown = {name: title for name, title in COLUMNS.items() if graded or name != "message_bits"}
     for title in ("size", "parts", "cores", *shown.values(), "config\nslots"):

@@ -10,7 +10,7 @@ from rich.progress import Progress
 from rich.table import Table
 
 from neuro.cli.compiling import compiling_said
-from neuro.cli.console import AsJson, Root, emit, err, out
+from neuro.cli.console import AsJson, Root, emit, err, print_table
 from neuro.cli.opening import Chip, Mapper, Net, Opened, open_network
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def map_(
     }
     emit(content, _lines(content), as_json=as_json)
     if compare and not as_json:
-        out.print(_table(rows))
+        print_table(_table(rows))
 
 
 def _samples(

@@ -262,6 +262,17 @@ def test_no_number_of_cores_is_told_for_what_fits_none(neuro, tmp_path):
     assert said["layers"][1]["used"]["axons_in_per_core"] == 16
 
 
+def test_no_cell_is_cut_on_a_narrow_terminal(neuro, tmp_path, monkeypatch):
+    hwsim.save_network(chain(), tmp_path / "net.h5")
+    whole = neuro("fits", "net.h5")[1]
+    shown = neuro("chips", "show", "loihi1")[1]
+    monkeypatch.setenv("COLUMNS", "40")
+    assert neuro("fits", "net.h5")[1] == whole
+    assert neuro("chips", "show", "loihi1")[1] == shown
+    (line,) = [x for x in shown.splitlines() if x.split()[:1] == ["energy.sop"]]
+    assert "Davies et al., IEEE Micro" in line
+
+
 def test_the_json_of_a_network_that_fits(neuro, tmp_path):
     hwsim.save_network(chain(), tmp_path / "net.h5")
     code, out, _ = neuro("fits", "net.h5", "--json")
