@@ -169,7 +169,14 @@ def send_listed(tables, p, ids, values, scaled, state, lane, t, n_steps):
     segments, targets, weights = tables.segments, tables.targets, tables.weights
     target = tables.populations[p.target]
     now = t % target.sums_steps
+    far_sums = target.sums_steps * target.size > deliver.CACHED_SUMS
     for e in range(ids.shape[0]):
+        deliver.ask_ahead(e, ids, p, segments, targets, weights)
+        if far_sums and e + deliver.SUMS_AHEAD < ids.shape[0]:
+            first = p.segments_at + ids[e + deliver.SUMS_AHEAD] * p.n_delays
+            for r in range(p.n_delays):
+                begin = arrival(target, t + tables.delays[p.delays_at + r])
+                deliver.ask_sums(first + r, segments, targets, state.sums[lane, begin:])
         first = p.segments_at + ids[e] * p.n_delays
         for r in range(p.n_delays):
             delay = tables.delays[p.delays_at + r]

@@ -9,6 +9,14 @@ which begins at some place `at`.
 import numpy as np
 
 from hwsim._accelerate import njit
+from hwsim.kernels.prefetch import prefetch
+
+# Listed synapses lie anywhere in memory. So while the synapses of one event are added, the cache
+# lines of later ones are asked for: of pointers, then of synapses, then of the sums they add to.
+SEGMENTS_AHEAD, SYNAPSES_AHEAD, SUMS_AHEAD = 8, 4, 2  # events
+AT_MOST = 256  # synapses of an event; the processor itself asks for what follows
+CACHED_SUMS = 1 << 20  # sums on their way that stay in a cache anyway
+LINE = 64  # bytes
 
 
 @njit(allocates=False)
@@ -47,6 +55,30 @@ def add_scaled_rows(ids, values, gain, weights, at, n, row):
         one = weights[i : i + n]
         for x in range(n):
             row[x] += one[x] * s
+
+
+@njit(allocates=False, inline=True)
+def ask_ahead(e, ids, p, segments, targets, weights):
+    """Ask for pointers and synapses of events soon after e."""
+    if e + SEGMENTS_AHEAD < ids.shape[0]:
+        first = p.segments_at + ids[e + SEGMENTS_AHEAD] * p.n_delays
+        for i in range(first, first + p.n_delays + 1, LINE // segments.itemsize):
+            prefetch(segments, i)
+    if e + SYNAPSES_AHEAD < ids.shape[0]:
+        i = p.segments_at + ids[e + SYNAPSES_AHEAD] * p.n_delays
+        first, last = segments[i], segments[i + p.n_delays]
+        last = min(last, first + AT_MOST)
+        for k in range(first, last, LINE // targets.itemsize):
+            prefetch(targets, k)
+        for k in range(first, last, LINE // weights.itemsize):
+            prefetch(weights, k)
+
+
+@njit(allocates=False, inline=True)
+def ask_sums(i, segments, targets, row):
+    """Ask for the sums that the synapses of segment `i` add to."""
+    for k in range(segments[i], segments[i + 1]):
+        prefetch(row, targets[k])
 
 
 @njit(allocates=False)

@@ -1,0 +1,26 @@
+"""Asking for memory before it is needed: an instruction that Numba has no name for."""
+
+from llvmlite import ir
+from numba.core import cgutils, types
+from numba.extending import intrinsic
+
+READ, KEEP, DATA = 0, 3, 1  # what LLVM's `llvm.prefetch` takes: access, locality, kind of cache
+
+
+@intrinsic
+def prefetch(typing_context, array, index):
+    """`prefetch(array, index)`: ask for the cache line of an entry, and go on without it."""
+
+    def generate(context, builder, signature, arguments):
+        data = context.make_array(signature.args[0])(context, builder, arguments[0]).data
+        entry = builder.bitcast(builder.gep(data, [arguments[1]]), cgutils.voidptr_t)
+        number = ir.IntType(32)
+        function = cgutils.get_or_insert_function(
+            builder.module,
+            ir.FunctionType(ir.VoidType(), [cgutils.voidptr_t, number, number, number]),
+            "llvm.prefetch.p0i8",
+        )
+        builder.call(function, [entry, *(ir.Constant(number, n) for n in (READ, KEEP, DATA))])
+        return context.get_dummy_value()
+
+    return types.void(array, types.intp), generate
