@@ -11,16 +11,23 @@ import numpy as np
 
 from hwsim._accelerate import njit
 from hwsim.arrays import AnyArray, IntArray
+from hwsim.kernels.prefetch import prefetch
 from hwsim.network import Network, Projection
 from hwsim.synapses import Conv2d, Sparse
 
+AHEAD = 4  # spikes
 SLOTS = 32  # of the ring of arriving sums; a power of two holds 16 delays
 
 
 @njit()
 def add_rows(fired, rows, sums):
-    """Dense rows: `sums += rows[source]`, int16 to int32, for every spike."""
-    for k in range(fired.shape[0]):
+    """Dense rows: `sums += rows[source]`, into int32, for every spike; four at once."""
+    fours = fired.shape[0] // 4 * 4
+    for k in range(0, fours, 4):
+        a, b, c, d = rows[fired[k]], rows[fired[k + 1]], rows[fired[k + 2]], rows[fired[k + 3]]
+        for j in range(sums.shape[0]):
+            sums[j] += (a[j] + b[j]) + (c[j] + d[j])
+    for k in range(fours, fired.shape[0]):
         row = rows[fired[k]]
         for j in range(sums.shape[0]):
             sums[j] += row[j]
@@ -31,6 +38,13 @@ def add_listed(fired, steps, runs_of, run_ptr, run_delay, target, weight, ring):
     """Listed synapses, each source's in runs of one delay, into a ring of sums: int8 to int32."""
     one = np.uint32(1)
     for k in range(fired.shape[0]):
+        if k + AHEAD < fired.shape[0]:  # soon needed; what follows, the processor asks for itself
+            source = fired[k + AHEAD]
+            first, last = run_ptr[runs_of[source]], run_ptr[runs_of[source + one]]
+            for i in range(first, min(first + 256, last), 16):
+                prefetch(target, i)
+            for i in range(first, min(first + 256, last), 64):
+                prefetch(weight, i)
         for r in range(runs_of[fired[k]], runs_of[fired[k] + one]):
             slot = ring[(steps[k] + run_delay[r]) & np.uint32(SLOTS - 1)]
             for i in range(run_ptr[r], run_ptr[r + one]):
@@ -50,10 +64,11 @@ def add_kernels(fired, indptr, place, tap, kernel, sums):
 
 @dataclass(frozen=True)
 class Additions:
-    """All additions over one projection: `work()` does them, into `sums`."""
+    """All additions over one projection: `work()` does them, into `sums`, in units of `step`."""
 
     work: Callable[[], None]
     sums: AnyArray
+    step: int = 1
 
 
 def additions(net: Network, p: Projection, spikes: AnyArray) -> Additions:
@@ -67,13 +82,12 @@ def additions(net: Network, p: Projection, spikes: AnyArray) -> Additions:
     if isinstance(p.synapses, Conv2d):
         reach = _reach(p.synapses, net[p.source].shape, net[p.target].shape)
         n_out = net[p.target].shape[0]
-        kernel = p.synapses.weight.transpose(1, 2, 3, 0).reshape(-1, n_out)
-        narrow = np.ascontiguousarray(kernel, dtype=np.int16)
+        kernel, step = _narrow(p.synapses.weight.transpose(1, 2, 3, 0).reshape(-1, n_out))
         sums = np.zeros((size // n_out, n_out), dtype=np.int32)
-        return Additions(lambda: add_kernels(fired, *reach, narrow, sums), sums)
-    rows = np.ascontiguousarray(p.synapses.weight.T, dtype=np.int16)
+        return Additions(lambda: add_kernels(fired, *reach, kernel, sums), sums, step)
+    rows, step = _narrow(p.synapses.weight.T)
     sums = np.zeros(size, dtype=np.int32)
-    return Additions(lambda: add_rows(fired, rows, sums), sums)
+    return Additions(lambda: add_rows(fired, rows, sums), sums, step)
 
 
 def replay(net: Network, spikes: dict[str, AnyArray]) -> Callable[[], None]:
@@ -85,6 +99,19 @@ def replay(net: Network, spikes: dict[str, AnyArray]) -> Callable[[], None]:
             work()
 
     return run
+
+
+def _narrow(weight: AnyArray) -> tuple[AnyArray, int]:
+    """Weights in one byte, and what a unit of them is.
+
+    Raises:
+        OverflowError: if they need more.
+    """
+    step = int(np.gcd.reduce(weight, axis=None)) or 1
+    units = np.ascontiguousarray(weight // step)
+    if np.abs(units).max(initial=0) > 127:
+        raise OverflowError(f"weights up to {np.abs(units).max()} do not fit one byte")
+    return units.astype(np.int8), step
 
 
 def _runs(listed: Sparse, delay: IntArray) -> tuple[AnyArray, ...]:

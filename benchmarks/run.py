@@ -1,6 +1,7 @@
 """One workload: everyone in turn, the same samples, the same run."""
 
 import json
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -62,7 +63,7 @@ def measure(name: str, peers: tuple[str, ...], n_rounds: int, say: Callable[[str
         "of_limit": best / limit,
     }
     if UNCOUNTED in times:
-        result["counting"] = times[BATCH].median_s / times[UNCOUNTED].median_s - 1
+        result["counting"] = counting(ours)
     return result
 
 
@@ -75,6 +76,13 @@ def _noted(once: Once, peer: str, who: dict[str, str]) -> Once:
         return rows
 
     return noted
+
+
+def counting(ours: Ours, n_pairs: int = 21) -> float:
+    """What counting adds to the time of a batch: the median over pairs of calls, in turn."""
+    pairs = in_turn([ours.in_a_batch, ours.nothing_counted], n_pairs)
+    both = zip(pairs[BATCH].seconds, pairs[UNCOUNTED].seconds, strict=True)
+    return statistics.median(counted / bare for counted, bare in both) - 1
 
 
 def _limit(ours: Ours) -> Once:
