@@ -1,5 +1,7 @@
 """The contract: populations of neurons joined by projections. Frozen, validated, plain arrays."""
 
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from graphlib import CycleError, TopologicalSorter
@@ -198,8 +200,8 @@ class Network:
         if not (np.isfinite(self.dt_s) and self.dt_s > 0):
             raise ValueError(f"`dt_s` is {self.dt_s}, must be a positive number of seconds")
         names = [p.name for p in self.populations]
-        for name in names:
-            if names.count(name) > 1:
+        for name, times in Counter(names).items():
+            if times > 1:
                 raise ValueError(f"population {name!r} appears twice: names must be unique")
         object.__setattr__(self, "dt_s", float(self.dt_s))
         object.__setattr__(self, "output", self.output or names[-1])
@@ -237,6 +239,14 @@ class Network:
     def _by_name(self) -> dict[str, Population]:
         return {p.name: p for p in self.populations}
 
+    @cached_property
+    def _into(self) -> dict[str, tuple[Projection, ...]]:
+        return _listed((p.target, p) for p in self.projections)
+
+    @cached_property
+    def _out_of(self) -> dict[str, tuple[Projection, ...]]:
+        return _listed((p.source, p) for p in self.projections)
+
     def __getitem__(self, name: str) -> Population:
         """The population called `name`."""
         if name not in self._by_name:
@@ -245,11 +255,11 @@ class Network:
 
     def into(self, name: str) -> tuple[Projection, ...]:
         """Projections whose target is `name`."""
-        return tuple(p for p in self.projections if p.target == name)
+        return self._into.get(name, ())
 
     def out_of(self, name: str) -> tuple[Projection, ...]:
         """Projections whose source is `name`."""
-        return tuple(p for p in self.projections if p.source == name)
+        return self._out_of.get(name, ())
 
     @property
     def inputs(self) -> tuple[Population, ...]:
@@ -283,6 +293,15 @@ class Network:
         for p in self.populations:
             parts += [p.name, p.shape, p.neuron and (type(p.neuron).__name__, p.neuron.digest())]
         return digest(*parts, *(p.digest() for p in self.projections))
+
+
+def _listed(
+    named: Iterable[tuple[str, Projection]],
+) -> dict[str, tuple[Projection, ...]]:
+    out: dict[str, list[Projection]] = {}
+    for name, projection in named:
+        out.setdefault(name, []).append(projection)
+    return {name: tuple(of_name) for name, of_name in out.items()}
 
 
 def _broadcasts(shape: Shape, target: Shape) -> bool:

@@ -6,18 +6,18 @@ that are not whole are added in a fixed order, see `hwsim.kernels.advance`.
 """
 
 from dataclasses import dataclass, field
-from itertools import chain
 from math import gcd, inf
 from typing import Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from hwsim.arrays import AnyArray, IntArray
+from hwsim.arrays import AnyArray
 from hwsim.kernels import arrange
 from hwsim.kernels import tables as kt
 from hwsim.network import Network, Population, Projection
 from hwsim.neuron import AnyNeuron, FixedNeuron, GradedVec, Neuron, SigmaDelta
+from hwsim.schedule import numbers_into, schedule
 from hwsim.synapse_pools import UINT16_RANGE, Order, fill, gain_of, is_listed, order_of
 from hwsim.synapses import Conv2d
 
@@ -105,9 +105,9 @@ def _integer_scales(net: Network) -> _Scales:
         float(max(1, arrange.common_divisor(p.synapses.weight.reshape(-1), 1.0)))
         for p in net.projections
     ]
-    units = {}
+    units, number_into = {}, numbers_into(net)
     for population in net.populations:
-        into = [k for k, p in enumerate(net.projections) if p.target == population.name]
+        into = number_into[population.name]
         steps = [int(divisors[k]) << _raised(net.projections[k]) for k in into]
         apart = any(is_apart(net, net.projections[k]) for k in into)
         scaled = isinstance(population.neuron, FixedNeuron) and not apart
@@ -170,11 +170,8 @@ def _whole_scales(net: Network) -> _Scales | None:
         return None
     steps = [int(arrange.common_divisor(w, f)) for w, f in zip(flat, factors, strict=True)]
     units = {}
-    for population in net.populations:
-        into = [
-            s for p, s in zip(net.projections, steps, strict=True) if p.target == population.name
-        ]
-        units[population.name] = (gcd(*into) or 1) / 2.0**bits
+    for name, into in numbers_into(net).items():
+        units[name] = (gcd(*(steps[k] for k in into)) or 1) / 2.0**bits
     divisors = [units[p.target] for p in net.projections]
     ranges = [_range(p, gain_of(p) / units[p.target]) for p in net.projections]
     bounds = dict.fromkeys(units, 0.0)
@@ -196,10 +193,13 @@ def _make(net: Network, scales: _Scales) -> Program:
     orders = {p.name: order_of(p.shape) for p in net.populations}
     pools = fill(net, orders, scales.divisors, scales.dtype)
     gains = [np.ones(1)]
+    index, n_gains = {p.name: i for i, p in enumerate(net.populations)}, 1
     for k, p in enumerate(net.projections):
+        pools.rows[k]["source"], pools.rows[k]["target"] = index[p.source], index[p.target]
         _finish(net, p, pools.rows[k], scales, k)
         if p.gain.ndim:
-            pools.rows[k]["gain_at"] = sum(g.size for g in gains)
+            pools.rows[k]["gain_at"] = n_gains
+            n_gains += p.gain.size
             pools.rows[k]["n_gains"] = p.gain.size
             gains.append(p.gain)
     sum_dtype = np.float64 if scales.dtype is np.float64 else np.int32
@@ -210,11 +210,11 @@ def _make(net: Network, scales: _Scales) -> Program:
         projections=pools.rows,
         weights=pools.weights,
         targets=pools.targets,
-        segments=np.concatenate(pools.segments),
-        delays=np.concatenate(pools.delays),
+        segments=pools.segments.whole(),
+        delays=pools.delays.whole(),
         gains=np.concatenate(gains).astype(sum_dtype),
-        taps=np.concatenate(pools.taps),
-        **_schedule(net),
+        taps=pools.taps.whole(),
+        **schedule(net),
         **neurons,
     )
     into = [[int(p.delay.max()) for p in net.into(q.name) if p.delay.size] for q in net.populations]
@@ -228,15 +228,13 @@ def _make(net: Network, scales: _Scales) -> Program:
         payload_max,
         sum_dtype,
         state_dtype,
-        number={p.name: i for i, p in enumerate(net.populations)},
+        number=index,
         size={p.name: p.size for p in net.populations},
     )
 
 
 def _finish(net: Network, p: Projection, row: Any, scales: _Scales, k: int) -> None:
-    """What a projection's row says beyond its synapses."""
-    index = [q.name for q in net.populations]
-    row["source"], row["target"] = index.index(p.source), index.index(p.target)
+    """What a projection's row says beyond its ends and synapses."""
     row["least_delay"] = min(int(p.delay.min(initial=1)), 1)
     row["delay"] = 0 if p.delay.ndim else min(int(p.delay), 1 << 30)
     row["in_order"] = scales.dtype is np.float64
@@ -246,47 +244,6 @@ def _finish(net: Network, p: Projection, row: Any, scales: _Scales, k: int) -> N
         row["scale"] = int(scales.divisors[k]) << _raised(p)
         row["shift"] = max(0, -p.word.exp)
         row["wraps"] = may_wrap(net, p)
-
-
-def _schedule(net: Network) -> dict[str, IntArray]:
-    """Groups of populations, and the projections into and inside each."""
-    index = {p.name: i for i, p in enumerate(net.populations)}
-    of_group = groups(net)
-    feeds: list[list[int]] = []
-    loops: list[list[int]] = [[] for _ in net.populations]
-    for group in of_group:
-        into = [(net.projections.index(p), p) for name in group for p in net.into(name)]
-        feeds.append([k for k, p in into if p.source not in group])
-        for k, p in into:
-            if p.source in group:
-                loops[index[p.source]].append(k)
-    members = [[index[name] for name in group] for group in of_group]
-    listed = {"group": members, "feed": feeds, "loop": loops}
-    out = {f"{name}_ptr": np.cumsum([0, *map(len, rows)]) for name, rows in listed.items()}
-    flat = {"members": members, "feeds": feeds, "loops": loops}
-    return out | {n: np.array([*chain(*rows)], dtype=np.int64) for n, rows in flat.items()}
-
-
-def groups(net: Network) -> list[tuple[str, ...]]:
-    """Populations, sources first; those that share a cycle come together."""
-    reaches = {p.name: {q.target for q in net.out_of(p.name)} for p in net.populations}
-    for middle in reaches:
-        for name, found in reaches.items():
-            if middle in found:
-                reaches[name] = found | reaches[middle]
-    done: list[tuple[str, ...]] = []
-    left = list(net.order)
-    while left:
-        for name in left:
-            loop = tuple(
-                n for n in left if n == name or (name in reaches[n] and n in reaches[name])
-            )
-            outside = set(left) - set(loop)
-            if not any(name in reaches[other] for other in outside):
-                done.append(loop)
-                left = [n for n in left if n not in loop]
-                break
-    return done
 
 
 def _populations(
@@ -301,6 +258,7 @@ def _populations(
     by_neuron = {name: np.zeros(at) for name in ("keep_u", "keep_v")}
     by_neuron |= {name: np.zeros(at, dtype=dtype) for name in ("bias", "v_init")}
     thresholds: list[AnyArray] = [np.zeros(0, dtype=dtype)]
+    n_thresholds = 0
     for row, population in zip(rows, net.populations, strict=True):
         if population.neuron is None:
             continue
@@ -314,10 +272,11 @@ def _populations(
         shared = {"keep_u", "keep_v"} | ({"bias"} if row["kind"] == kt.FIXED else set())
         row["alike"] = all((x == x.flat[0]).all() for name, x in values.items() if name in shared)
         for name, steps in tables.items():
-            row[name] = sum(t.size for t in thresholds)
+            row[name] = n_thresholds
             for step in steps:
                 flat = np.broadcast_to(step, population.shape).reshape(-1)[origin]
                 thresholds.append(flat.astype(dtype))
+                n_thresholds += flat.size
     return rows, at, by_neuron | {"thresholds": np.concatenate(thresholds)}
 
 

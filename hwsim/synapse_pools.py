@@ -38,6 +38,25 @@ def is_listed(p: Projection) -> bool:
 
 
 @dataclass(slots=True, eq=False)
+class Pool:
+    """Arrays put end to end."""
+
+    arrays: list[IntArray] = field(default_factory=lambda: [np.zeros(0, dtype=np.int64)])
+    size: int = 0
+
+    def append(self, values: IntArray) -> int:
+        """Append, and say where that begins."""
+        at = self.size
+        self.arrays.append(values)
+        self.size += values.size
+        return at
+
+    def whole(self) -> IntArray:
+        """All of them."""
+        return np.concatenate(self.arrays)
+
+
+@dataclass(slots=True, eq=False)
 class Pools:
     """Pools under construction; see `hwsim.kernels.tables` for what they hold.
 
@@ -49,9 +68,9 @@ class Pools:
     rows: AnyArray
     weights: AnyArray
     targets: AnyArray
-    segments: list[IntArray] = field(default_factory=lambda: [np.zeros(0, dtype=np.int64)])
-    delays: list[IntArray] = field(default_factory=lambda: [np.zeros(0, dtype=np.int64)])
-    taps: list[IntArray] = field(default_factory=lambda: [np.zeros(0, dtype=np.int64)])
+    segments: Pool = field(default_factory=Pool)
+    delays: Pool = field(default_factory=Pool)
+    taps: Pool = field(default_factory=Pool)
 
 
 def fill(net: Network, orders: dict[str, Order], divisors: list[float], dtype: type) -> Pools:
@@ -98,13 +117,6 @@ def gain_of(p: Projection) -> float:
     return float(p.gain) if p.gain.ndim == 0 else 1.0
 
 
-def _append(pool: list[IntArray], values: IntArray) -> int:
-    """Append to a pool, and say where that begins."""
-    at = sum(array.size for array in pool)
-    pool.append(values)
-    return at
-
-
 def _fill_listed(
     pools: Pools, row: AnyArray, p: Projection, source: Order, target: Order, divisor: float
 ) -> None:
@@ -124,8 +136,8 @@ def _fill_listed(
     ends = (targets, target[1], weight, gain_of(p), divisor)
     arrange.sort_by_delay(*rows, segments, *ends, pools.targets, pools.weights)
     row["kind"], row["n_delays"] = kt.LISTED, delays.size
-    row["segments_at"] = _append(pools.segments, segments)
-    row["delays_at"] = _append(pools.delays, delays)
+    row["segments_at"] = pools.segments.append(segments)
+    row["delays_at"] = pools.delays.append(delays)
 
 
 def _ranks(delay: AnyArray) -> tuple[IntArray, AnyArray]:
@@ -181,7 +193,7 @@ def _fill_kernels(
     for name, number in shape.items():
         row[name] = number
     for name, values in tables.items():
-        row[name] = _append(pools.taps, np.array(values, dtype=np.int64))
+        row[name] = pools.taps.append(np.array(values, dtype=np.int64))
 
 
 def _columns(k_w: int, stride: int, dilation: int) -> tuple[list[int], bool]:

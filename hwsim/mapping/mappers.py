@@ -49,6 +49,8 @@ class Problem:
         energy times delay: in all as many as halving until it fits would end with, on the same
         chips. Without one nothing is known of time, and the parts are the fewest.
         """
+        if self.profile is None:
+            return self.fewest
         try:
             return self.spread(self.halved.n_parts)
         except DoesNotFit:

@@ -6,8 +6,9 @@ import numpy as np
 
 from hwsim.arrays import AnyArray, IntArray
 from hwsim.chips.spec import SynapseFormat
+from hwsim.kernels.listing import add_demand
 from hwsim.network import Network, Projection
-from hwsim.synapses import Conv2d, Dense, size_of
+from hwsim.synapses import Conv2d, Dense, Sparse, size_of
 
 POWERS = 2 ** np.arange(63, dtype=np.int64)
 
@@ -43,7 +44,7 @@ def axon_bits(n_synapses: AnyArray, n_targets: AnyArray, stored: Stored) -> IntA
     """
     form = stored.form
     n_synapses = np.asarray(n_synapses, dtype=np.int64)
-    index = _rounded_up(np.searchsorted(POWERS, n_targets), form.index_bits)
+    index = _rounded_up(_index_width(n_targets), form.index_bits)
     if form.index_bits == (0,):  # a crossbar: a weight's place is its target
         index = np.zeros_like(index)
     weight = _rounded_up(np.array(stored.weight_bits), form.weight_bits)
@@ -73,13 +74,10 @@ def demand(
         n, held = size_of(source), sizes > 0
         bits = n * axon_bits(sizes, sizes, stored)
         return Demand(bits, n * held.astype(np.int64), np.full(n, int(held.sum())))
-    if isinstance(p.synapses, Conv2d):
-        channels, fans = (
-            source[0] // p.synapses.groups,
-            p.synapses.fan_out_of_places(source, target, part_of, n_parts),
-        )
-    else:
-        channels, fans = 1, [p.synapses.fan_out(source, target, part_of, n_parts)]
+    if isinstance(p.synapses, Sparse):
+        return _of_listed(p.synapses, part_of, sizes, stored)
+    channels = source[0] // p.synapses.groups
+    fans = p.synapses.fan_out_of_places(source, target, part_of, n_parts)
     bits, axons = np.zeros(n_parts, dtype=np.int64), np.zeros(n_parts, dtype=np.int64)
     reach: list[IntArray] = []
     for fan in fans:  # all channels of a group of a convolution are alike
@@ -87,9 +85,27 @@ def demand(
         bits += channels * np.bincount(fan.indices, each, n_parts).astype(np.int64)
         axons += channels * np.bincount(fan.indices, minlength=n_parts)
         reach += [np.diff(fan.indptr)] * channels
-    if isinstance(p.synapses, Conv2d) and form.shares_kernels:
+    if form.shares_kernels:
         bits = _kernel_bits(p.synapses, part_of, n_parts, sizes, stored)
     return Demand(bits, axons, np.concatenate(reach).astype(np.int64))
+
+
+def _of_listed(listed: Sparse, part_of: IntArray, sizes: IntArray, stored: Stored) -> Demand:
+    """Synapses one by one: an axon is what a source has on a part."""
+    widths, width = np.unique(_index_width(sizes), return_inverse=True)
+    longest = int(np.diff(listed.indptr).max())
+    bits_of = axon_bits(np.arange(longest + 1), POWERS[widths][:, None], stored)
+    bits, axons = np.zeros(sizes.size, dtype=np.int64), np.zeros(sizes.size, dtype=np.int64)
+    reach = np.empty(listed.indptr.size - 1, dtype=np.int64)
+    ends = (listed.indptr, listed.target, part_of.astype(np.int32))
+    add_demand(*ends, width.reshape(-1), bits_of, bits, axons, reach)
+    return Demand(bits, axons, reach)
+
+
+def _index_width(n_targets: AnyArray) -> IntArray:
+    """Bits that tell `n_targets` neurons apart."""
+    width: IntArray = np.searchsorted(POWERS, n_targets)
+    return width
 
 
 def _kernel_bits(

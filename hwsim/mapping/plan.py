@@ -77,7 +77,14 @@ class Plan:
 
     def parts_of(self, population: str) -> list[int]:
         """Indices of the parts of a population."""
-        return [i for i, part in enumerate(self.parts) if part.population == population]
+        return list(self._parts_of.get(population, ()))
+
+    @cached_property
+    def _parts_of(self) -> dict[str, list[int]]:
+        out: dict[str, list[int]] = {}
+        for i, part in enumerate(self.parts):
+            out.setdefault(part.population, []).append(i)
+        return out
 
     def part_of(self, population: str) -> IntArray:
         """Which of its population's parts (0, 1, ...) each neuron belongs to, (neurons,)."""
@@ -93,19 +100,18 @@ class Plan:
         return np.concatenate([[0], cuts, [part.size]]), part[np.concatenate([[0], cuts])]
 
     @cached_property
-    def _fan_out(self) -> dict[int, csr_array]:
+    def _fan_out(self) -> dict[Projection, csr_array]:
         return {}
 
     def fan_out(self, projection: Projection) -> csr_array:
         """Synapses of each source neuron on each part of the target, (sources, target's parts)."""
-        key = self.network.projections.index(projection)
-        if key not in self._fan_out:
+        if projection not in self._fan_out:
             source, target = self.network[projection.source], self.network[projection.target]
             n_parts = len(self.parts_of(target.name))
-            self._fan_out[key] = projection.synapses.fan_out(
+            self._fan_out[projection] = projection.synapses.fan_out(
                 source.shape, target.shape, self.part_of(target.name), n_parts
             )
-        return self._fan_out[key]
+        return self._fan_out[projection]
 
     def listeners(self, population: str) -> csr_array:
         """1 where a neuron's packets arrive, (neurons, parts): a core's first part that hears it.
@@ -119,7 +125,7 @@ class Plan:
             rows.append(heard.row)
             columns.append(np.array(self.parts_of(projection.target))[heard.col])
         row, part = np.concatenate(rows), np.concatenate(columns)
-        core = np.array([-1 if p.core is None else p.core for p in self.parts])[part]
+        core = self._cores_of_parts[part]
         order = np.lexsort((part, core, row))
         row, part, core = row[order], part[order], core[order]
         first = np.ones(row.size, dtype=bool)
@@ -139,7 +145,7 @@ class Plan:
 
     def _routes_of(self, name: str) -> Routes:
         heard = self.listeners(name).tocoo()
-        at = np.array([self._xy(part.core) for part in self.parts])  # (parts, 4)
+        at = self._places
         own = np.array(self.parts_of(name))[self.part_of(name)]
         ew, ns, over_x, over_y = np.abs(at[heard.col] - at[own[heard.row]]).T
         n = heard.shape[0]
@@ -149,6 +155,13 @@ class Plan:
 
         return Routes(total(np.ones_like(ew)), total(ew), total(ns), total(over_x + over_y))
 
-    def _xy(self, core: int | None) -> tuple[int, int, int, int]:
-        """Tile and chip of a core; inputs enter at tile 0."""
-        return (0, 0, 0, 0) if core is None else self.chip.tile_xy(core) + self.chip.chip_xy(core)
+    @cached_property
+    def _cores_of_parts(self) -> IntArray:
+        return np.array([-1 if part.core is None else part.core for part in self.parts])
+
+    @cached_property
+    def _places(self) -> IntArray:
+        """Tile and chip of every part, (parts, 4); inputs enter at tile 0."""
+        tile_xy, chip_xy = self.chip.tile_xy, self.chip.chip_xy
+        cores = [part.core for part in self.parts]
+        return np.array([(0,) * 4 if c is None else tile_xy(c) + chip_xy(c) for c in cores])

@@ -7,9 +7,10 @@ import numpy as np
 from scipy import sparse
 
 from hwsim.arrays import FloatArray, IntArray
+from hwsim.kernels.listing import add_packets, add_pairs
 from hwsim.mapping.partition import Partition
 from hwsim.mapping.profile import Profile
-from hwsim.network import Network
+from hwsim.network import Network, Population
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,21 +43,26 @@ class Traffic:
         return sum(int(part.max()) + 1 for part in self.part_of.values())
 
     @cached_property
-    def _heard(self) -> dict[str, sparse.csr_array]:
-        """1 where a part has synapses of a neuron, (neurons, parts), by population."""
-        out = {}
-        for source in self.net.populations:
-            heard = sparse.csr_array((source.size, self.n_parts), dtype=np.int64)
-            for p in self.net.out_of(source.name):
-                target = self.net[p.target]
-                n = int(self.part_of[p.target].max()) + 1
-                own = self.part_of[p.target]
-                fan = p.synapses.fan_out(source.shape, target.shape, own, n).tocoo()
-                ends = (fan.row, fan.col + self.first[p.target])
-                ones = np.ones(fan.nnz, dtype=np.int64)
-                heard = heard + sparse.csr_array((ones, ends), shape=heard.shape)
-            out[source.name] = heard
-        return out
+    def _heard(self) -> dict[str, tuple[IntArray, IntArray]]:
+        """The parts that have synapses of each neuron, by population: CSR without values."""
+        return {source.name: self._heard_of(source) for source in self.net.populations}
+
+    def _heard_of(self, source: Population) -> tuple[IntArray, IntArray]:
+        fans = []
+        for p in self.net.out_of(source.name):
+            own = self.part_of[p.target]
+            shapes = source.shape, self.net[p.target].shape
+            fan = p.synapses.fan_out(*shapes, own, int(own.max()) + 1)
+            fans.append((fan.indptr.astype(np.int64), fan.indices + self.first[p.target]))
+        if len(fans) == 1:
+            return fans[0]
+        row, part = [np.zeros(0, dtype=np.int64)], [np.zeros(0, dtype=np.int64)]
+        for indptr, heard in fans:
+            row.append(np.repeat(np.arange(source.size), np.diff(indptr)))
+            part.append(heard)
+        pairs = np.unique(np.concatenate(row) * self.n_parts + np.concatenate(part))
+        ends = np.searchsorted(pairs, np.arange(source.size + 1) * self.n_parts)
+        return ends, pairs % self.n_parts
 
     def matrix(self, core_of: IntArray, n_cores: int) -> sparse.csr_array:
         """Packets per sample from each core to each other, (cores + 1, cores); the last: inputs.
@@ -67,30 +73,28 @@ class Traffic:
         Args:
             core_of: core of each part, (parts,), numbered 0 to `n_cores` - 1.
         """
-        gather = sparse.csr_array(
-            (np.ones(self.n_parts, dtype=np.int64), (np.arange(self.n_parts), core_of)),
-            shape=(self.n_parts, n_cores),
-        )
-        out = sparse.csr_array((n_cores + 1, n_cores))
+        out = np.zeros((n_cores + 1, n_cores))
         for p in self.net.populations:
-            heard = sparse.csr_array(self._heard[p.name] @ gather)
-            heard.data = np.ones(heard.data.size)
+            indptr, part = self._heard[p.name]
             own = np.full(p.size, n_cores)
             if p.name in self.part_of:
                 own = core_of[self.part_of[p.name] + self.first[p.name]]
-            spikes = self.profile.spikes[p.name]
-            sent = sparse.csr_array((spikes, (own, np.arange(p.size))), (n_cores + 1, p.size))
-            out = out + sent @ heard
+            senders, sender = np.unique(own, return_inverse=True)
+            cores, core = np.unique(core_of[part], return_inverse=True)
+            sent = np.zeros((senders.size, cores.size))
+            add_packets(indptr, core, sender, self.profile.spikes[p.name], sent)
+            out[np.ix_(senders, cores)] += sent
         return sparse.csr_array(out)
 
     def affinity(self) -> FloatArray:
         """Packets per sample saved if two parts share a core, (parts, parts)."""
         out = np.zeros((self.n_parts, self.n_parts))
         for p in self.net.populations:
-            heard = sparse.csr_array(self._heard[p.name], copy=True, dtype=np.float64)
-            heard.data[:] = 1
-            weighted = sparse.diags_array(self.profile.spikes[p.name]) @ heard
-            out += (heard.T @ weighted).toarray()
+            indptr, part = self._heard[p.name]
+            parts, at = np.unique(part, return_inverse=True)
+            saved = np.zeros((parts.size, parts.size))
+            add_pairs(indptr, at, self.profile.spikes[p.name], saved)
+            out[np.ix_(parts, parts)] += saved
         return out
 
 
