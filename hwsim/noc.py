@@ -7,7 +7,7 @@ way for that link's own time, one packet at a time, first come first served. A p
 a hop's published time is that of a whole spike message [Davies2018]. Queues are unbounded: nothing
 is dropped, and no full buffer holds up the link before it.
 
-The spikes of a time step (`hwsim.travel`, `Critical` in `hwsim.counts`) are a burst. All of its
+The spikes of a time step (`Critical` in `hwsim.counts`) are a burst. All of its
 packets have arrived no earlier than the farthest has gone its way, and no earlier than the last of
 the n packets on any link j, held s_j by each, has passed it and gone on,
 

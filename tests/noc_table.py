@@ -10,7 +10,6 @@ import numpy as np
 
 from hwsim.contention import latency
 from hwsim.noc import Grid
-from hwsim.travel import travel
 from tests.bursts import burst_plan, last_arrival
 from tests.flit_simulator import drain
 from tests.traffic_patterns import (
@@ -23,6 +22,7 @@ from tests.traffic_patterns import (
     poisson_messages,
     to_load,
 )
+from tests.travel import travel
 
 FOLDER = Path(__file__).parents[1] / "experiments" / "noc"
 LOADS = (0.1, 0.3, 0.5, 0.65, 0.8, 0.9)

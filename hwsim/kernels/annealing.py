@@ -8,11 +8,11 @@ from hwsim._accelerate import njit
 @njit()
 def _moved(node, to, tile_of, indptr, other, packets, inputs, far):
     """Change of cost if `node` alone moves to tile `to`."""
-    at = tile_of[node]
-    change = inputs[node] * (far[0, to] - far[0, at])
+    from_to, from_at = far[to], far[tile_of[node]]  # rows: neighbours of a core are in no order
+    change = inputs[node] * (from_to[0] - from_at[0])
     for k in range(indptr[node], indptr[node + 1]):
         tile = tile_of[other[k]]
-        change += packets[k] * (far[tile, to] - far[tile, at])
+        change += packets[k] * (from_to[tile] - from_at[tile])
     return change
 
 
@@ -49,7 +49,8 @@ def swap_cores(
     pairs (tries, 2): nodes, those beyond the cores in use being empty places. chances (tries,):
     uniform numbers; a swap that costs more is made where `chance < exp(-cost / heat)`, with heat
     (tries,). tile_of (nodes,) changes in place. indptr, other, packets: symmetric traffic, CSR;
-    inputs (nodes,): packets from tile 0, where spikes enter. far (tiles, tiles): weighted hops.
+    inputs (nodes,): packets from tile 0, where spikes enter. far (tiles, tiles): weighted hops,
+    symmetric.
     gate (tiles,): by which link packets from tile 0 leave it, 0 for tile 0 itself; held (3,): cost
     of a packet on each; the one that costs most counts.
     """
@@ -96,16 +97,17 @@ def swap_tiles(
         change = moved = 0.0
         for side in range(2):
             at, to = (s, t) if side == 0 else (t, s)
+            from_to, from_at = far[to], far[at]
             for j in range(nodes_of.shape[1]):
                 node = nodes_of[at, j]
                 if node < 0:
                     continue
                 moved += inputs[node] if side == 0 else -inputs[node]
-                change += inputs[node] * (far[0, to] - far[0, at])
+                change += inputs[node] * (from_to[0] - from_at[0])
                 for k in range(indptr[node], indptr[node + 1]):
                     tile = tile_of[other[k]]
                     if tile != s and tile != t:  # those between the two stay as far apart
-                        change += packets[k] * (far[tile, to] - far[tile, at])
+                        change += packets[k] * (from_to[tile] - from_at[tile])
         before = _longest(out, held)
         out[gate[s]] -= moved
         out[gate[t]] += moved

@@ -2,50 +2,7 @@
 
 import numpy as np
 
-from hwsim._accelerate import njit, prange
-
-
-@njit(parallel=True)
-def count_packets(spikes, indptr, pairs, amount, packets):
-    """Add the packets that a population's spikes send from tile to tile, in one pass.
-
-    indptr (neurons + 1,), pairs, amount (entries,): packets of one spike of each neuron over each
-    pair of tiles (CSR). packets (samples, steps, pairs) grow.
-    """
-    for b in prange(spikes.shape[0]):
-        for t in range(spikes.shape[1]):
-            for n in range(spikes.shape[2]):
-                if spikes[b, t, n] != 0:
-                    for k in range(indptr[n], indptr[n + 1]):
-                        packets[b, t, pairs[k]] += amount[k]
-
-
-@njit(parallel=True)
-def find_busiest(packets, indptr, links, rank, least, hold, farthest, busiest, crossed):
-    """Of every step the slowest route, and the link after which its last packet arrives latest.
-
-    packets (samples, steps, pairs). indptr (pairs + 1,), links (entries,): the links on the way of
-    each pair of tiles (CSR). rank (pairs,): of its route by time. least, hold (links,): seconds of
-    the shortest way to and from a link, and for which a packet holds it. farthest, busiest,
-    crossed (samples, steps) are written: highest rank, the link, and the packets on it. Where
-    nothing is sent, farthest stays as it is; where nothing leaves its tile, crossed is 0.
-    """
-    for b in prange(packets.shape[0]):
-        loads = np.zeros(hold.size, dtype=np.int64)
-        for t in range(packets.shape[1]):
-            loads[:] = 0
-            for p in range(packets.shape[2]):
-                n = packets[b, t, p]
-                if n > 0:
-                    farthest[b, t] = max(farthest[b, t], rank[p])
-                    for k in range(indptr[p], indptr[p + 1]):
-                        loads[links[k]] += n
-            latest = -1.0
-            for k in range(hold.size):
-                if loads[k] > 0 and least[k] + loads[k] * hold[k] > latest:
-                    latest = least[k] + loads[k] * hold[k]
-                    busiest[b, t] = k
-                    crossed[b, t] = loads[k]
+from hwsim._accelerate import njit
 
 
 @njit()

@@ -85,10 +85,16 @@ class Partition:
             Populations that do not fit even with one neuron a part.
         """
         stuck = set(given_up)
-        least = {p.name: max(1, min(p.size, at_least.get(p.name, 1))) for p in self.inner}
+        inner = self.inner
+        least = {p.name: max(1, min(p.size, at_least.get(p.name, 1))) for p in inner}
+        known: dict[str, list[Cut | None]] = {}  # of the listeners when it was cut last
         for _ in range(ROUNDS):
             before = dict(self.cuts)
-            for pop in self.inner:
+            for pop in inner:
+                heard_by = [self.cuts.get(name) for name in self._listeners(pop)]
+                if known.get(pop.name) == heard_by:
+                    continue  # it would be cut as it is
+                known[pop.name] = heard_by
                 cut = None if pop.name in stuck else self._fewest(pop, least[pop.name])
                 if cut is None:
                     stuck.add(pop.name)
@@ -240,10 +246,15 @@ class Partition:
             "synapse_configs": np.full(n_parts, words),
         }
 
+    def _listeners(self, pop: Population) -> list[str]:
+        """Other populations that hear a population."""
+        targets = dict.fromkeys(p.target for p in self.net.out_of(pop.name))
+        return [name for name in targets if name != pop.name]
+
     def _reach_elsewhere(self, pop: Population) -> IntArray:
         """Parts of other populations that hear each neuron, as they are cut now, (neurons,)."""
         reach = np.zeros(pop.size, dtype=np.int64)
-        for target in {p.target for p in self.net.out_of(pop.name)} - {pop.name}:
+        for target in self._listeners(pop):
             if target in self.cuts:
                 into = self.net.into(target)
                 for p, heard in zip(into, self.cuts[target].reaches, strict=True):

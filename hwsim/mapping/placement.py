@@ -16,6 +16,7 @@ CHIP_WEIGHT = 10.0  # hops that a move from chip to chip counts as where its ene
 ROUNDS = 60  # temperatures of an annealing
 TRIES_PER_PAIR = 2  # swaps tried at one temperature: so often each pair of cores, but no more than
 MOST_TRIES = 40_000
+MOST_LOOKED_AT = 128 * MOST_TRIES  # neighbours of the cores swapped; where all talk, little is won
 COOLING = 1e-3  # last temperature over the first
 FREE = np.zeros(3)  # what packets at the entry cost where only hops count
 MOST_SOLVED = 2000  # cores whose Laplacian is solved for an order
@@ -95,9 +96,8 @@ class Board:
 
 def hops_of(traffic: sparse.csr_array, core_of: IntArray, chip: ChipSpec) -> float:
     """Packets times hops, moves between chips weighted, of cores at `core_of` (cores,)."""
-    n = core_of.size
     board = Board(chip, int(core_of.max()) + 1)
-    graph, inputs = _graph(traffic, n)
+    graph, inputs = _graph(traffic)
     at = board.tile_of(core_of)
     return float(
         annealing.total_cost(
@@ -122,7 +122,10 @@ def anneal(
     """
     n = core_of.size
     board = Board(chip, max(n, int(core_of.max()) + 1))
-    state = _State(board, traffic, core_of, hops_per_s)
+    return _anneal(_State(board, _graph(traffic), core_of, hops_per_s), rng)
+
+
+def _anneal(state: "_State", rng: np.random.Generator) -> IntArray:
     best, best_cost = state.tile_of.copy(), state.cost()
     heat, cold = _first_heat(state), 0.0
     for step in range(ROUNDS):
@@ -144,15 +147,19 @@ def place(
     They start along a Hilbert curve, once in the order of the cores, once in that of their
     traffic; both keep to as few tiles as hold the cores. For `hops_per_s` see `anneal`.
     """
-    n = traffic.shape[1]
+    n, graph = traffic.shape[1], _graph(traffic)
     board = Board(chip, n)
     starts = [board.walk[:n]]
     if 1 < n <= MOST_SOLVED:
         along = np.empty(n, dtype=np.int64)
         along[by_traffic(traffic)] = board.walk[:n]
         starts.append(along)
-    found = [*starts, *(anneal(traffic, start, chip, rng, hops_per_s) for start in starts)]
-    return min(found, key=lambda core_of: _State(board, traffic, core_of, hops_per_s).cost())
+
+    def state(core_of: IntArray) -> _State:
+        return _State(board, graph, core_of, hops_per_s)
+
+    found = [*starts, *(_anneal(state(start), rng) for start in starts)]
+    return min(found, key=lambda core_of: state(core_of).cost())
 
 
 def by_traffic(traffic: sparse.csr_array) -> IntArray:
@@ -163,7 +170,7 @@ def by_traffic(traffic: sparse.csr_array) -> IntArray:
     the inputs.
     """
     n = traffic.shape[1]
-    graph, inputs = _graph(traffic, n)
+    graph, inputs = _graph(traffic)
     weights = graph.toarray() + FAINT * max(1.0, float(graph.sum())) / n**2
     laplacian = np.diag(weights.sum(axis=1)) - weights
     line = np.linalg.eigh(laplacian)[1][:, 1]
@@ -174,7 +181,7 @@ def by_traffic(traffic: sparse.csr_array) -> IntArray:
 
 def nearest_free(traffic: sparse.csr_array, board: Board) -> IntArray:
     """Core by core in order, each on the free place with fewest hops to those already placed."""
-    n, graph, inputs = traffic.shape[1], *_graph(traffic, traffic.shape[1])
+    n, graph, inputs = traffic.shape[1], *_graph(traffic)
     free = np.bincount(board.tile_of(board.walk))
     tile_of, core_of = np.full(n, -1), np.empty(n, dtype=np.int64)
     for core in range(n):
@@ -194,7 +201,11 @@ class _State:
     """A placement in flight: owns the arrays, leaves the arithmetic to the kernels."""
 
     def __init__(
-        self, board: Board, traffic: sparse.csr_array, core_of: IntArray, hops_per_s: float
+        self,
+        board: Board,
+        traffic: tuple[sparse.csr_array, FloatArray],
+        core_of: IntArray,
+        hops_per_s: float,
     ) -> None:
         self.board, n = board, core_of.size
         limits, per_tile = board.chip.limits, board.chip.mesh.cores_per_tile
@@ -204,10 +215,12 @@ class _State:
         spare = np.setdiff1d(everywhere[np.isin(board.tile_of(everywhere), at)], core_of)
         self.n_cores = n
         self.tile_of = np.concatenate([at, board.tile_of(spare)])
-        graph, inputs = _graph(traffic, self.tile_of.size)
+        graph, inputs = traffic
+        indptr = np.append(graph.indptr, np.full(spare.size, graph.indptr[-1]))
         held = (0.0, nominal(board.chip.time, "hop_ew"), nominal(board.chip.time, "hop_ns"))
         self.board_costs = (board.far, board.gate, hops_per_s * np.array(held))
-        self.csr = (graph.indptr, graph.indices, graph.data, inputs)
+        self.csr = (indptr, graph.indices, graph.data, np.append(inputs, np.zeros(spare.size)))
+        self.most_tries = min(MOST_TRIES, MOST_LOOKED_AT * n // max(1, graph.nnz))
         self.full = np.flatnonzero(self.room == per_tile)  # tiles that can be swapped as a whole
 
     def cost(self) -> float:
@@ -217,7 +230,7 @@ class _State:
     def shake(self, heat: float, rng: np.random.Generator) -> None:
         """Swaps at one temperature: of cores, then of tiles."""
         n = self.tile_of.size
-        tries = min(MOST_TRIES, TRIES_PER_PAIR * n * n)
+        tries = min(self.most_tries, TRIES_PER_PAIR * n * n)
         pairs, chances = rng.integers(0, n, (tries, 2)), rng.random(tries)
         hot = np.full(tries, heat)
         annealing.swap_cores(pairs, chances, hot, self.tile_of, *self.csr, *self.board_costs)
@@ -250,18 +263,14 @@ class _State:
         return out
 
 
-def _graph(traffic: sparse.csr_array, n_nodes: int) -> tuple[sparse.csr_array, FloatArray]:
-    """Symmetric traffic between nodes, and what each hears from outside; empty nodes have none."""
+def _graph(traffic: sparse.csr_array) -> tuple[sparse.csr_array, FloatArray]:
+    """Symmetric traffic between cores, and what each hears from outside."""
     n = traffic.shape[1]
     between = traffic[:n]
     both = (between + between.T).tocoo()
     kept = both.row != both.col
-    graph = sparse.csr_array(
-        (both.data[kept], (both.row[kept], both.col[kept])), shape=(n_nodes, n_nodes)
-    )
-    inputs = np.zeros(n_nodes)
-    inputs[:n] = traffic[[n]].toarray().reshape(-1)
-    return graph, inputs
+    graph = sparse.csr_array((both.data[kept], (both.row[kept], both.col[kept])), shape=(n, n))
+    return graph, traffic[[n]].toarray().reshape(-1)
 
 
 def _first_heat(state: _State) -> float:

@@ -79,8 +79,8 @@ class Traffic:
             own = np.full(p.size, n_cores)
             if p.name in self.part_of:
                 own = core_of[self.part_of[p.name] + self.first[p.name]]
-            senders, sender = np.unique(own, return_inverse=True)
-            cores, core = np.unique(core_of[part], return_inverse=True)
+            senders, sender = _numbered(own, n_cores + 1)
+            cores, core = _numbered(core_of[part], n_cores)
             sent = np.zeros((senders.size, cores.size))
             add_packets(indptr, core, sender, self.profile.spikes[p.name], sent)
             out[np.ix_(senders, cores)] += sent
@@ -91,11 +91,18 @@ class Traffic:
         out = np.zeros((self.n_parts, self.n_parts))
         for p in self.net.populations:
             indptr, part = self._heard[p.name]
-            parts, at = np.unique(part, return_inverse=True)
+            parts, at = _numbered(part, self.n_parts)
             saved = np.zeros((parts.size, parts.size))
             add_pairs(indptr, at, self.profile.spikes[p.name], saved)
             out[np.ix_(parts, parts)] += saved
         return out
+
+
+def _numbered(values: IntArray, n: int) -> tuple[IntArray, IntArray]:
+    """The different ones of some values below `n`, ascending, and which of them each is."""
+    there = np.zeros(n, dtype=np.bool_)
+    there[values] = True
+    return np.flatnonzero(there), (np.cumsum(there) - 1)[values]
 
 
 def traffic_of(partition: Partition, profile: Profile) -> Traffic:

@@ -1,10 +1,9 @@
-"""The ways of a plan's packets over the mesh: what one spike of each neuron sends where."""
+"""The ways of a plan's packets over the mesh."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.sparse import coo_array, csr_array
 
 from hwsim.arrays import FloatArray, IntArray
 from hwsim.chips.nominal import nominal
@@ -22,9 +21,8 @@ class Ways:
     """The mesh as a plan uses it. Hops are triples: east-west, north-south, from chip to chip.
 
     Attributes:
-        sends: packets of one spike of each neuron, (neurons, pairs) by population; a pair is a
-            tile that sends and one that listens.
-        pairs: of every pair `sender * n_tiles + listener`, ascending. tiles: of the plan's parts.
+        pairs: of every tile that sends and one that listens `sender * n_tiles + listener`,
+            ascending. tiles: of the plan's parts.
         indptr, links: the links on the way of each pair, in order (CSR).
         rank: the route of each pair, a row of `routes`, (pairs,).
         routes: hops of every route there is, (routes, 3), by ascending time.
@@ -33,7 +31,6 @@ class Ways:
         seconds: nominal time of a hop of each kind, (3,).
     """
 
-    sends: dict[str, csr_array]
     pairs: IntArray
     tiles: IntArray
     n_tiles: int
@@ -60,7 +57,7 @@ def ways_of(plan: "Plan") -> Ways:
     """
     columns, rows = plan_extent(plan)
     seconds = np.array([nominal(plan.chip.time, name) for name in HOPS])
-    pairs, sends = _pairs(plan, columns * rows)
+    pairs = _pairs(plan, columns * rows)
     indptr, links = routes(columns, rows, *np.divmod(pairs, columns * rows), ports=False)
     used, at = np.unique(links, return_inverse=True)
     link = _hops_of(plan)[used]
@@ -70,7 +67,6 @@ def ways_of(plan: "Plan") -> Ways:
     to, away = np.zeros_like(link), np.zeros_like(link)
     find_shortest(indptr, at, link, seconds, to, away)
     return Ways(
-        sends,
         pairs,
         plan_tiles(plan),
         columns * rows,
@@ -84,21 +80,16 @@ def ways_of(plan: "Plan") -> Ways:
     )
 
 
-def _pairs(plan: "Plan", n_tiles: int) -> tuple[IntArray, dict[str, csr_array]]:
-    """Pairs of tiles in use, as sender * n_tiles + listener, and who sends over them."""
-    tiles, keys, spiking = plan_tiles(plan), {}, {}
+def _pairs(plan: "Plan", n_tiles: int) -> IntArray:
+    """Pairs of tiles in use, as sender * n_tiles + listener."""
+    tiles = plan_tiles(plan)
+    keys = [np.zeros(0, dtype=np.int64)]
     for population in plan.network.populations:
         name = population.name
         heard = plan.listeners(name).tocoo()
         own = tiles[np.array(plan.parts_of(name))[plan.part_of(name)]]
-        keys[name], spiking[name] = own[heard.row] * n_tiles + tiles[heard.col], heard.row
-    pairs = np.unique(np.concatenate(list(keys.values())))
-    sends = {}
-    for name, key in keys.items():
-        ends = (spiking[name], np.searchsorted(pairs, key))
-        ones, size = np.ones(key.size, dtype=np.int64), plan.network[name].size
-        sends[name] = coo_array((ones, ends), shape=(size, pairs.size)).tocsr()
-    return pairs, sends
+        keys.append(np.unique(own[heard.row] * n_tiles + tiles[heard.col]))
+    return np.unique(np.concatenate(keys))
 
 
 def _hops_of(plan: "Plan") -> IntArray:

@@ -13,10 +13,10 @@ from hwsim.network import Network, Population, Projection, WeightWord
 from hwsim.neuron import FixedNeuron
 from hwsim.noc import link_traffic
 from hwsim.synapses import Dense
-from hwsim.travel import at_most, travel
 from tests.bursts import burst_plan, last_arrival, packets_of
 from tests.strategies import chip_with, inputs_of, integer_networks, joined_by
 from tests.traffic_patterns import PATTERNS
+from tests.travel import at_most, travel
 
 BURST_FACTOR = 2  # of the bound on a burst's delivery
 

@@ -1,14 +1,61 @@
-"""How long the packets of every time step travel: the slowest route, or the busiest link."""
+"""How long the packets of every time step travel: the slowest route, or the busiest link.
+
+The same bound as the engine counts while it runs, found from recorded spikes instead.
+"""
 
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.sparse import coo_array, csr_array
 
+from hwsim._accelerate import njit, prange
 from hwsim.arrays import AnyArray, FloatArray, IntArray
-from hwsim.kernels.noc import count_packets, find_busiest
 from hwsim.mapping.plan import Plan
 
 PACKETS_BYTES = 64 * 2**20
+
+
+@njit(parallel=True)
+def count_packets(spikes, indptr, pairs, amount, packets):
+    """Add the packets that a population's spikes send from tile to tile, in one pass.
+
+    indptr (neurons + 1,), pairs, amount (entries,): packets of one spike of each neuron over each
+    pair of tiles (CSR). packets (samples, steps, pairs) grow.
+    """
+    for b in prange(spikes.shape[0]):
+        for t in range(spikes.shape[1]):
+            for n in range(spikes.shape[2]):
+                if spikes[b, t, n] != 0:
+                    for k in range(indptr[n], indptr[n + 1]):
+                        packets[b, t, pairs[k]] += amount[k]
+
+
+@njit(parallel=True)
+def find_busiest(packets, indptr, links, rank, least, hold, farthest, busiest, crossed):
+    """Of every step the slowest route, and the link after which its last packet arrives latest.
+
+    packets (samples, steps, pairs). indptr (pairs + 1,), links (entries,): the links on the way of
+    each pair of tiles (CSR). rank (pairs,): of its route by time. least, hold (links,): seconds of
+    the shortest way to and from a link, and for which a packet holds it. farthest, busiest,
+    crossed (samples, steps) are written: highest rank, the link, and the packets on it. Where
+    nothing is sent, farthest stays as it is; where nothing leaves its tile, crossed is 0.
+    """
+    for b in prange(packets.shape[0]):
+        loads = np.zeros(hold.size, dtype=np.int64)
+        for t in range(packets.shape[1]):
+            loads[:] = 0
+            for p in range(packets.shape[2]):
+                n = packets[b, t, p]
+                if n > 0:
+                    farthest[b, t] = max(farthest[b, t], rank[p])
+                    for k in range(indptr[p], indptr[p + 1]):
+                        loads[links[k]] += n
+            latest = -1.0
+            for k in range(hold.size):
+                if loads[k] > 0 and least[k] + loads[k] * hold[k] > latest:
+                    latest = least[k] + loads[k] * hold[k]
+                    busiest[b, t] = k
+                    crossed[b, t] = loads[k]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,7 +108,7 @@ def _travel(plan: Plan, spikes: dict[str, AnyArray]) -> tuple[IntArray, IntArray
     lead = next(iter(spikes.values())).shape[:2]
     packets = np.zeros((*lead, ways.rank.size), dtype=np.int64)
     for name, fired in spikes.items():
-        sends = ways.sends[name]
+        sends = _sends(plan, name)
         if sends.nnz:
             count_packets(fired, sends.indptr, sends.indices, sends.data, packets)
     farthest = np.full(lead, -1)
@@ -77,3 +124,12 @@ def _travel(plan: Plan, spikes: dict[str, AnyArray]) -> tuple[IntArray, IntArray
     hops = np.where(jammed, to_and_from + link, route)
     waits = np.where(jammed, (crossed[..., None] - 1) * link, 0)
     return hops, waits, (hops + waits) @ ways.seconds
+
+
+def _sends(plan: Plan, name: str) -> csr_array:
+    """Packets of one spike of each neuron over each pair of tiles, (neurons, pairs)."""
+    heard = plan.listeners(name).tocoo()
+    own = np.array(plan.parts_of(name))[plan.part_of(name)]
+    over = plan.ways.pair(own[heard.row], heard.col)
+    shape = (heard.shape[0], plan.ways.pairs.size)
+    return coo_array((np.ones(over.size, dtype=np.int64), (heard.row, over)), shape=shape).tocsr()
