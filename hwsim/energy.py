@@ -7,7 +7,7 @@ import numpy as np
 
 from hwsim.arrays import FloatArray
 from hwsim.bands import DRAWS, Band, band, draw
-from hwsim.chips.spec import ChipSpec, Constant, Energies, PriceList, Times
+from hwsim.chips.spec import ChipSpec, Constant, Energies, PriceList, Times, check_chip
 from hwsim.counts import Counts
 
 
@@ -105,13 +105,19 @@ def price(counts: Counts, chip: ChipSpec, *, seed: int = 0) -> Bill:
     it is idle energy.
 
     Args:
-        counts: of a simulation on `chip`. seed: of the Monte Carlo draw of the constants.
+        counts: of a simulation on `chip`, or on one that differs from it in constants only:
+            what was counted followed from its cores and mesh, what was slowest from its times.
+        seed: of the Monte Carlo draw of the constants.
 
     Raises:
-        ValueError: if nothing was counted.
+        ValueError: if nothing was counted, or more cores, tiles or chips than `chip` has.
     """
+    check_chip(chip)
+    if not isinstance(counts, Counts):
+        raise ValueError(f"{counts!r:.60} are no counts: off chip none are taken, simulate a plan")
     if counts.n_samples == 0:
         raise ValueError("no samples were counted: simulate some first")
+    _check_places(counts, chip)
     draws = draw(chip.constants(), seed=seed)
     times = _time_terms(counts, chip)
     seconds = _seconds(times, counts, draws)
@@ -134,6 +140,22 @@ def price(counts: Counts, chip: ChipSpec, *, seed: int = 0) -> Bill:
             f"{t.component}: {t.what} ({t.constant})" for t in energies + times if t.value is None
         ),
     )
+
+
+def _check_places(counts: Counts, chip: ChipSpec) -> None:
+    """Raise if the counts cannot be of this chip."""
+    n_chips, mesh = chip.limits.chips, chip.mesh
+    has = {
+        "n_cores": chip.limits.cores * min(counts.n_chips, n_chips),
+        "n_tiles": mesh.columns * mesh.rows * min(counts.n_chips, n_chips),
+        "n_chips": n_chips,
+    }
+    for name, most in has.items():
+        if (used := getattr(counts, name)) > most:
+            raise ValueError(
+                f"counts of {used} {name[2:]}, {chip.name} has {most}: they are of another chip, "
+                "price them on that, or compile and simulate for this one"
+            )
 
 
 @dataclass(frozen=True, slots=True)

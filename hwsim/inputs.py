@@ -61,8 +61,9 @@ def _checked(net: Network, population: Population, samples: AnyArray) -> AnyArra
     if samples.dtype.kind == "f" and not np.isfinite(samples).all():
         raise ValueError("samples hold NaN or infinite values")
     if net.is_integer and (samples.dtype.kind == "f" or samples.dtype.itemsize >= 4):
-        fraction = samples.dtype.kind == "f" and (samples % 1).any()
-        if fraction or max(-samples.min(), samples.max()) >= SAMPLE_MAX:
+        fraction = samples.dtype.kind == "f" and (samples != np.rint(samples)).any()
+        low, high = float(samples.min()), float(samples.max())  # minus the least may not fit a type
+        if fraction or max(-low, high) >= SAMPLE_MAX:
             raise ValueError(
                 "an integer network takes whole numbers below 2^31: bin the input to counts"
             )

@@ -9,12 +9,13 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from hwsim.arrays import AnyArray, digest, frozen
+from hwsim.arrays import AnyArray, digest, real, whole, whole_number
 from hwsim.neuron import AnyNeuron, IntegerNeuron, Neuron
 from hwsim.synapses import Conv2d, Shape, Synapses, size_of
 
 SignMode = Literal["mixed", "excitatory", "inhibitory"]
 NEURON_ARRAYS = ("decay_u", "decay_v", "du", "dv", "bias", "v_init", "v_th", "v_th_low")
+SIZE_MAX = 2**31 - 1  # neurons are numbered in 32 bits
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -22,7 +23,8 @@ class Population:
     """Neurons of one kind. Without a `neuron` it is an input: its spikes come from outside.
 
     Attributes:
-        name: unique in the network. shape: e.g. (neurons,) or (channels, height, width).
+        name: unique in the network. shape: e.g. (neurons,) or (channels, height, width); one whole
+            number is (neurons,).
         neuron: real (`Neuron`), a chip's integers (`FixedNeuron`, `SigmaDelta`, `GradedVec`), or
             None for an input.
     """
@@ -32,9 +34,15 @@ class Population:
     neuron: AnyNeuron | None = None
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "shape", tuple(map(int, self.shape)))
-        if not self.shape or min(self.shape) < 1:
+        shape = np.atleast_1d(whole(f"shape of population {self.name!r}", self.shape))
+        object.__setattr__(self, "shape", tuple(shape.tolist()))
+        if shape.ndim != 1 or not shape.size or shape.min() < 1:
             raise ValueError(f"population {self.name!r} has shape {self.shape}: sizes must be >= 1")
+        if self.size > SIZE_MAX:
+            raise ValueError(
+                f"population {self.name!r} of shape {self.shape} has {self.size} neurons, at most "
+                f"{SIZE_MAX} can be numbered: split it"
+            )
         if self.neuron is None:
             return
         for field in NEURON_ARRAYS:
@@ -72,7 +80,7 @@ class WeightWord:
 
     def __post_init__(self) -> None:
         for name in ("n_bits", "exp", "message_bits"):
-            object.__setattr__(self, name, int(getattr(self, name)))
+            object.__setattr__(self, name, whole_number(f"`{name}`", getattr(self, name)))
         if not 1 <= self.n_bits <= 8:
             raise ValueError(f"weights have {self.n_bits} bits, must be 1 to 8")
         if not -8 <= self.exp <= 7:
@@ -133,8 +141,8 @@ class Projection:
             source,
             target,
             synapses,
-            frozen(delay, np.int64),
-            frozen(gain, np.float64),
+            whole(f"delay of {source} -> {target}", delay),
+            real(f"gain of {source} -> {target}", gain),
             word,
         )
 

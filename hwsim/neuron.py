@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from hwsim.arrays import AnyArray, digest, frozen
+from hwsim.arrays import AnyArray, digest, real, whole, whole_number
 
 Reset = Literal["zero", "subtract", "none"]
 Fires = Literal["above", "reached"]
@@ -102,15 +102,15 @@ class Neuron:
     ) -> "Neuron":
         """A neuron from numbers or arrays; see the attributes for their meaning."""
         return cls(
-            decay_u=frozen(decay_u, np.float64),
-            decay_v=frozen(decay_v, np.float64),
-            v_th=frozen(v_th, np.float64),
-            bias=frozen(bias, np.float64),
-            v_init=frozen(v_init, np.float64),
+            decay_u=real("`decay_u`", decay_u),
+            decay_v=real("`decay_v`", decay_v),
+            v_th=real("`v_th`", v_th),
+            bias=real("`bias`", bias),
+            v_init=real("`v_init`", v_init),
             reset=reset,
             reset_late=bool(reset_late),
             fires=fires,
-            refractory=int(refractory),
+            refractory=whole_number("`refractory`", refractory),
             emits=emits,
         )
 
@@ -194,15 +194,15 @@ class FixedNeuron:
     ) -> "FixedNeuron":
         """A neuron from integers or arrays of integers."""
         return cls(
-            du=frozen(du, np.int64),
-            dv=frozen(dv, np.int64),
-            v_th=frozen(v_th, np.int64),
-            bias_mant=frozen(bias_mant, np.int64),
-            bias_exp=frozen(bias_exp, np.int64),
+            du=whole("`du`", du),
+            dv=whole("`dv`", dv),
+            v_th=whole("`v_th`", v_th),
+            bias_mant=whole("`bias_mant`", bias_mant),
+            bias_exp=whole("`bias_exp`", bias_exp),
             reset=reset,
             emits=emits,
-            refractory=int(refractory),
-            v_th_low=None if v_th_low is None else frozen(v_th_low, np.int64),
+            refractory=whole_number("`refractory`", refractory),
+            v_th_low=None if v_th_low is None else whole("`v_th_low`", v_th_low),
         )
 
     def __post_init__(self) -> None:
@@ -293,12 +293,12 @@ class SigmaDelta:
     ) -> "SigmaDelta":
         """A neuron from integers or arrays of integers."""
         return cls(
-            v_th=frozen(v_th, np.int64),
-            bias=frozen(bias, np.int64),
+            v_th=whole("`v_th`", v_th),
+            bias=whole("`bias`", bias),
             activation=activation,
             cum_error=bool(cum_error),
-            spike_exp=int(spike_exp),
-            state_exp=int(state_exp),
+            spike_exp=whole_number("`spike_exp`", spike_exp),
+            state_exp=whole_number("`state_exp`", state_exp),
             integrates=bool(integrates),
             emits=emits,
         )
@@ -350,7 +350,7 @@ class GradedVec:
     @classmethod
     def of(cls, *, v_th: object = 1, activation: Activation = "unit") -> "GradedVec":
         """A neuron from integers or arrays of integers."""
-        return cls(v_th=frozen(v_th, np.int64), activation=activation)
+        return cls(v_th=whole("`v_th`", v_th), activation=activation)
 
     def __post_init__(self) -> None:
         _one_of("activation", self.activation, ACTIVATIONS)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from hwsim._accelerate import n_threads
-from hwsim.arrays import AnyArray, BoolArray, IntArray
+from hwsim.arrays import AnyArray, BoolArray, IntArray, whole_number
 from hwsim.counts import Counts
 from hwsim.engine import Block, Stop, list_inputs
 from hwsim.inputs import Samples, check_samples, inputs_of, is_binary, is_whole
@@ -82,8 +82,8 @@ def simulate(
     what: Network | Plan,
     samples: Samples,
     *,
-    record: tuple[str, ...] = (),
-    probe: tuple[str, ...] | None = None,
+    record: str | tuple[str, ...] = (),
+    probe: str | tuple[str, ...] | None = None,
     on_samples: Callable[[int], None] | None = None,
     until: Until | None = None,
     every: int = 1,
@@ -96,21 +96,33 @@ def simulate(
         samples: input spikes, (samples, steps, *input shape); whole numbers for integer networks.
             A mapping from names to such arrays where there are several inputs.
         record: which traces to keep: any of "spikes", "u", "v".
-        probe: populations to keep them of; all by default.
-        on_samples: called with the number of samples just finished.
+        probe: populations to keep them of; all by default. One name stands for itself, in
+            `record` too.
+        on_samples: called with the number of samples just finished, from the calling thread, in
+            their order.
         until: `until(step, output)` is asked after every step of the output population (0, 1, ...)
             which of some samples still running may stop; `output` (those samples, neurons) is
             what they have answered so far. A stopped sample does no more work, and what it
-            leaves is what the whole run would have left after that step. Asked by one thread.
+            leaves is what the whole run would have left after that step. Asked by the
+            calling thread.
         every: ask `until` only after so many steps.
         step_counts: count by step and core too (on a chip only).
 
     Raises:
-        ValueError: if samples do not have the input's shape or hold what cannot be sent.
+        ValueError: if samples do not have the input's shape or hold what cannot be sent, or an
+            argument names what does not exist.
     """
+    if not isinstance(what, Network | Plan):
+        raise ValueError(f"{what!r:.60} cannot be simulated: give a network or a plan of one")
+    record = (record,) if isinstance(record, str) else tuple(record)
+    probe = (probe,) if isinstance(probe, str) else probe
+    every = whole_number("`every`", every)
     net = what.network if isinstance(what, Plan) else what
     inputs = inputs_of(net, samples)
     _check_options(record, every, step_counts and net is what)
+    for name in probe or ():
+        if name not in (names := [p.name for p in net.populations]):
+            raise ValueError(f"cannot probe {name!r}: there are {', '.join(names)}")
     _check_tables(net, inputs[0].shape[1])
     run = _Simulation(what, inputs, record, probe, step_counts, every if until else None)
     return run.result(run.blocks(on_samples, until))
@@ -242,13 +254,26 @@ class _Simulation:
             size = min(size, -(-self.n_samples // (BLOCKS_PER_THREAD * n_threads())))
         each = [slice(at, at + size) for at in range(0, self.n_samples, size)]
         if len(each) == 1 or alone:
-            return [self._block(samples, until, on_samples) for samples in each]
-        with ThreadPoolExecutor(min(n_threads(), len(each))) as pool:
-            return list(pool.map(lambda samples: self._block(samples, until, on_samples), each))
+            return [
+                self._told(self._block(samples, until), samples, on_samples) for samples in each
+            ]
+        pool = ThreadPoolExecutor(min(n_threads(), len(each)))
+        try:
+            runs = [pool.submit(self._block, samples, until) for samples in each]
+            done = zip(runs, each, strict=True)
+            return [self._told(run.result(), samples, on_samples) for run, samples in done]
+        finally:
+            pool.shutdown(cancel_futures=True)
 
-    def _block(
-        self, samples: slice, until: Until | None, on_samples: Callable[[int], None] | None
+    def _told(
+        self, tallies: kt.Tallies, samples: slice, on_samples: Callable[[int], None] | None
     ) -> kt.Tallies:
+        """What a block has counted, its samples reported."""
+        if on_samples:
+            on_samples(self.ran[samples].size)
+        return tallies
+
+    def _block(self, samples: slice, until: Until | None) -> kt.Tallies:
         ran = self.ran[samples]
         block = Block(
             self.layout,
@@ -259,14 +284,11 @@ class _Simulation:
             [x[samples] for x in self.by_step],
         )
         start = self.shift[self.net.output]
-        tallies = block.run(
+        return block.run(
             Stop(until, lambda running: self._output(running + samples.start), start)
             if until
             else None
         )
-        if on_samples:
-            on_samples(ran.size)
-        return tallies
 
     def _counts_of(self, name: str, samples: "IntArray | slice") -> AnyArray:
         """Spikes of each neuron of a population, in the network's order."""

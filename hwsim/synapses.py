@@ -1,11 +1,12 @@
 """Synapse kinds: which neuron reaches which, by what weight, and how often."""
 
+import math
 from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import sparse
 
-from hwsim.arrays import AnyArray, IntArray, digest, frozen
+from hwsim.arrays import AnyArray, IntArray, digest, numbers_of, real, whole, whole_number
 from hwsim.kernels.listing import count_reached
 
 Shape = tuple[int, ...]
@@ -13,7 +14,7 @@ Shape = tuple[int, ...]
 
 def size_of(shape: Shape) -> int:
     """Number of neurons in a shape."""
-    return int(np.prod(shape, dtype=np.int64))
+    return math.prod(shape)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -78,27 +79,28 @@ class Conv2d:
         cls,
         weight: object,
         *,
-        stride: tuple[int, int] = (1, 1),
-        padding: tuple[int, int] = (0, 0),
-        dilation: tuple[int, int] = (1, 1),
+        stride: int | tuple[int, int] = (1, 1),
+        padding: int | tuple[int, int] = (0, 0),
+        dilation: int | tuple[int, int] = (1, 1),
         groups: int = 1,
     ) -> "Conv2d":
-        """Synapses from an array-like kernel."""
-
-        def pair(values: tuple[int, int]) -> tuple[int, int]:
-            vertical, across = values
-            return int(vertical), int(across)
-
-        return cls(_weights(weight), pair(stride), pair(padding), pair(dilation), int(groups))
+        """Synapses from an array-like kernel; one number stands for both axes."""
+        return cls(
+            _weights(weight),
+            _pair("convolution's stride", stride),
+            _pair("convolution's padding", padding),
+            _pair("convolution's dilation", dilation),
+            whole_number("convolution's groups", groups),
+        )
 
     @classmethod
     def pool(
         cls,
         channels: int,
-        size: tuple[int, int],
+        size: int | tuple[int, int],
         *,
-        stride: tuple[int, int] | None = None,
-        padding: tuple[int, int] = (0, 0),
+        stride: int | tuple[int, int] | None = None,
+        padding: int | tuple[int, int] = (0, 0),
         weight: float = 1,
     ) -> "Conv2d":
         """Pooling as weights: every spike of a channel's window counts `weight`.
@@ -106,14 +108,18 @@ class Conv2d:
         Sums with `weight` 1, averages with one over the window's area; a mixed 8-bit word holds
         even whole numbers. The stride is the window's size unless another is given.
         """
-        kernel = np.full((channels, 1, *size), weight)
-        return cls.of(kernel, stride=stride or size, padding=padding, groups=channels)
+        window, groups = _pair("pooling window", size), whole_number("pooled channels", channels)
+        if min(*window, groups) < 1:
+            raise ValueError(f"pooling of {groups} channels by {window}: each must be 1 or more")
+        kernel = np.full((groups, 1, *window), weight)
+        step = window if stride is None else stride
+        return cls.of(kernel, stride=step, padding=padding, groups=groups)
 
     def __post_init__(self) -> None:
-        if self.weight.ndim != 4:
+        if self.weight.ndim != 4 or not self.weight.size:
             raise ValueError(
                 "convolution weights are (out channels, in channels / groups, height, width), "
-                f"got shape {self.weight.shape}"
+                f"each 1 or more, got shape {self.weight.shape}"
             )
         if min(self.stride) < 1 or min(self.dilation) < 1 or min(self.padding) < 0:
             raise ValueError(
@@ -209,7 +215,10 @@ class Sparse:
     def of(cls, weight: object, *, indptr: object, target: object, n_targets: int) -> "Sparse":
         """Synapses from array-likes in CSR order."""
         return cls(
-            frozen(indptr, np.int64), frozen(target, np.int32), _weights(weight), int(n_targets)
+            whole("`indptr`", indptr),
+            whole("`target`", target, np.int32),
+            _weights(weight),
+            whole_number("`n_targets`", n_targets),
         )
 
     @classmethod
@@ -277,10 +286,21 @@ def n_synapses(synapses: Synapses, source: Shape, target: Shape) -> IntArray:
     return np.asarray(one.todense()).reshape(-1)
 
 
+def _pair(what: str, values: object) -> tuple[int, int]:
+    """Two whole numbers, vertical and horizontal; one stands for both."""
+    array = whole(what, values)
+    if array.ndim and array.shape != (2,):
+        raise ValueError(f"{what} is {values}, must be one whole number or two")
+    vertical, across = np.broadcast_to(array, (2,)).tolist()
+    return vertical, across
+
+
 def _weights(weight: object) -> AnyArray:
-    array = np.asarray(weight)
-    kind = np.int64 if array.dtype.kind in "iub" else np.float64
-    if kind is np.float64 and not np.isfinite(array).all():
-        bad = int(np.size(array) - np.isfinite(array).sum())
-        raise ValueError(f"{bad} of {array.size} weights are NaN or infinite: train again")
-    return frozen(array, kind)
+    numbers = numbers_of("a weight", weight)
+    if numbers.dtype.kind in "iub":
+        return whole("a weight", numbers)
+    numbers = real("a weight", numbers)
+    if not np.isfinite(numbers).all():
+        bad = int(np.size(numbers) - np.isfinite(numbers).sum())
+        raise ValueError(f"{bad} of {numbers.size} weights are NaN or infinite: train again")
+    return numbers

@@ -23,7 +23,9 @@ CLASSES = {
 
 
 class _Spec(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", populate_by_name=True, allow_inf_nan=False
+    )
 
 
 class Constant(_Spec):
@@ -255,6 +257,13 @@ class ChipSpec(_Spec):
                 elif isinstance(value, dict):
                     out |= {f"{group}.{name}.{key}": value[key] for key in sorted(value)}
         return out
+
+
+def check_chip(chip: object) -> None:
+    """Raise unless it is a chip; its name alone is none."""
+    if not isinstance(chip, ChipSpec):
+        load = f"hwsim.load_chip({chip!r})" if isinstance(chip, str) else "hwsim.load_chip(name)"
+        raise ValueError(f"{chip!r:.60} is no chip: give {load}")
 
 
 class Operation(_Spec):

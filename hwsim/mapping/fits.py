@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from hwsim.arrays import IntArray
-from hwsim.chips.spec import ChipSpec
+from hwsim.chips.spec import ChipSpec, check_chip
 from hwsim.mapping.load import loads
 from hwsim.mapping.memory import Stored, axon_bits
 from hwsim.mapping.partition import Partition
@@ -83,6 +83,9 @@ def examine(
     Layers for which there are none are cut by their number of neurons alone. What cannot be cut,
     a network in real numbers or with a loop without delay, has no partition.
     """
+    check_chip(chip)
+    if not isinstance(net, Network):
+        raise ValueError(f"{net!r:.60} is no network: give a `Network` in the chip's integers")
     if not net.is_integer:
         first = next((p.name for p in net.populations if p.neuron), net.output)
         remedy = "quantise it: hwsim.quantize(net, chip, samples)"
