@@ -19,6 +19,8 @@ def share(partition: Partition, traffic: Traffic) -> IntArray:
     """Core of each part, (parts,): shared where no core comes near the work of the slowest part.
 
     On a chip that has too few cores for that, speed does not count.
+    Limits hold for the sum of what the parts take: a source that two of them hear counts as two
+    axons, though one packet serves both. A plan that needs this to fit is refused.
     """
     chip, names = partition.chip, [p.name for p in partition.net.populations if p.neuron]
     uses = [use for name in names for use in partition.cuts[name].uses]
