@@ -3,7 +3,9 @@
 import argparse
 import json
 import os
+import signal
 import sys
+import time
 from pathlib import Path
 
 if __name__ == "__main__":
@@ -17,11 +19,14 @@ from benchmarks.table import into_page, tables
 from benchmarks.workloads import WORKLOADS
 from hwsim.atomic import write_text
 
+START = time.perf_counter()
+
 
 def main() -> None:
     """Parse, measure, write, print."""
     import torch
 
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("error: ended"))  # and peers with it
     torch.set_num_threads(1)
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--workloads", nargs="+", choices=WORKLOADS, default=list(WORKLOADS))
@@ -47,7 +52,7 @@ def main() -> None:
 
 
 def _say(line: str) -> None:
-    sys.stderr.write(line + "\n")
+    sys.stderr.write(f"{time.perf_counter() - START:6.0f} s  {line}\n")
     sys.stderr.flush()
 
 

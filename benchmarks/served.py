@@ -4,6 +4,7 @@ import importlib.util
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -44,6 +45,7 @@ def served(command: list[str], folder: Path) -> Iterator[tuple[dict[str, Any], O
             text=True,
             cwd=folder,
             env=_environment(),
+            start_new_session=True,  # a group of its own, to be ended as a whole
         )
 
         def read() -> dict[str, Any]:
@@ -72,16 +74,16 @@ def served(command: list[str], folder: Path) -> Iterator[tuple[dict[str, Any], O
 
 
 def _end(child: "subprocess.Popen[str]") -> None:
-    """No more lines to read: the peer ends by itself, or is ended."""
+    """No more lines to read: the peer ends by itself; what it started and left is ended."""
     assert child.stdin is not None
     assert child.stdout is not None
     with suppress(BrokenPipeError):
         child.stdin.close()
-    try:
+    with suppress(subprocess.TimeoutExpired):
         child.wait(timeout=30)
-    except subprocess.TimeoutExpired:
-        child.kill()
-        child.wait()
+    with suppress(ProcessLookupError):  # the group is empty
+        os.killpg(child.pid, signal.SIGKILL)
+    child.wait()
     child.stdout.close()
 
 

@@ -4,6 +4,7 @@
 # ///
 """Intel's Lava, `fixed_pt`: time a folder of `export_lava`. Nothing is recorded while it runs."""
 
+import atexit
 import json
 import sys
 import time
@@ -33,6 +34,7 @@ def prepare(folder):
     clear_arrivals(description, projections)
     source.create_runtime(run_cfg=Loihi2SimCfg(select_tag="fixed_pt"))
     set_up_s = time.perf_counter() - start
+    atexit.register(source.stop)  # else its processes outlive this one
 
     def once():
         begin = time.perf_counter()

@@ -1,6 +1,8 @@
 """Benchmarks compare like with like: the workloads, the peers and the limits, on small runs."""
 
 import json
+import os
+import time
 from pathlib import Path
 
 import numpy as np
@@ -170,6 +172,27 @@ def test_a_peer_in_its_own_process_answers_every_round(tmp_path):
     with served.served([served.sys.executable, str(script)], tmp_path) as (facts, once):
         assert facts == {"folder": str(tmp_path)}
         assert [once(), once()] == [{"loop": 0.25}] * 2
+
+
+def test_a_peer_leaves_no_process_behind(tmp_path):
+    """One that the peer started, and that would go on, is ended with it."""
+    script = tmp_path / "peer.py"
+    started = (
+        "    child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)'])\n"
+    )
+    script.write_text(
+        SCRIPT.replace("import sys", "import subprocess, sys")
+        .replace('    print("talk")\n', started)
+        .replace('{"folder": folder}', '{"child": child.pid}')
+    )
+    with served.served([served.sys.executable, str(script)], tmp_path) as (facts, _):
+        os.kill(facts["child"], 0)
+    for _ in range(100):  # it is ended at once, and taken off the table soon
+        if not Path(f"/proc/{facts['child']}").exists():
+            return
+        time.sleep(0.05)
+    state = Path(f"/proc/{facts['child']}/stat").read_text().split(") ")[1][0]
+    assert state == "Z"
 
 
 def test_a_peer_that_fails_says_why(tmp_path):
