@@ -70,6 +70,23 @@ def _checked(net: Network, population: Population, samples: AnyArray) -> AnyArra
     return samples.reshape(*samples.shape[:2], size_of(shape))
 
 
+def check_payloads(net: Network, inputs: list[AnyArray]) -> None:
+    """Raise if an input sends a payload that the words which read it have no bits for.
+
+    A payload's sign is not counted among its bits, as in `hwsim.quantize`.
+    """
+    for population, x in zip(net.inputs, inputs, strict=True):
+        largest = max(-float(x.min()), float(x.max()))
+        for p in net.out_of(population.name):
+            bits = p.word.message_bits if p.word else 0
+            if bits and largest >= 2**bits:
+                raise ValueError(
+                    f"input {population.name!r} sends {largest:.0f}, graded spikes of "
+                    f"{p.source} -> {p.target} have {bits} message bits, at most {2**bits - 1}: "
+                    "scale the input down, or give the word more bits"
+                )
+
+
 def _engine_type(samples: AnyArray) -> AnyArray:
     """Samples as contiguous bytes if they are, else as int64 or float64."""
     kind = samples.dtype.kind

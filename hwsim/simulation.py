@@ -14,7 +14,7 @@ from hwsim._accelerate import n_threads
 from hwsim.arrays import AnyArray, BoolArray, IntArray, whole_number
 from hwsim.counts import Counts
 from hwsim.engine import Block, Stop, list_inputs
-from hwsim.inputs import Samples, check_samples, inputs_of, is_binary, is_whole
+from hwsim.inputs import Samples, check_payloads, check_samples, inputs_of, is_binary, is_whole
 from hwsim.kernels import tables as kt
 from hwsim.layout import NOBODY, Layout, Wish, lay_out
 from hwsim.listening import listeners
@@ -124,6 +124,8 @@ def simulate(
         if name not in (names := [p.name for p in net.populations]):
             raise ValueError(f"cannot probe {name!r}: there are {', '.join(names)}")
     _check_tables(net, inputs[0].shape[1])
+    if isinstance(what, Plan):
+        check_payloads(net, inputs)
     run = _Simulation(what, inputs, record, probe, step_counts, every if until else None)
     return run.result(run.blocks(on_samples, until))
 

@@ -12,6 +12,7 @@ from hwsim.network import Network, Population, Projection, WeightWord
 from hwsim.neuron import FixedNeuron, GradedVec, Neuron, SigmaDelta
 from hwsim.synapses import Conv2d, Dense, Sparse
 
+MAX_STEPS = 12  # of a drawn input
 SIGN_MODES = ("mixed", "excitatory", "inhibitory")
 
 
@@ -209,11 +210,12 @@ def networks_of_all_kinds(draw, *, min_delay=0, kinds=KINDS):
     shape = (draw(st.integers(1, 2)), draw(sizes), draw(sizes)) if image else (draw(sizes),)
     populations, projections = [Population("input", shape)], []
 
-    def word():
-        return draw(words(exps=(-8, 7), message_bits=draw(st.sampled_from([0, 0, 2, 16, 24]))))
+    def word(source):
+        few = 16 if source.neuron is None else 2  # a chip refuses input beyond its bits
+        return draw(words(exps=(-8, 7), message_bits=draw(st.sampled_from([0, 0, few, 16, 24]))))
 
     def flat(source, target, least):
-        held, rng = word(), draw(rngs())
+        held, rng = word(source), draw(rngs())
         weight = storable(rng, held, (target.size, source.size))
         synapses = Dense.of(weight)
         if draw(st.booleans()):
@@ -234,7 +236,7 @@ def networks_of_all_kinds(draw, *, min_delay=0, kinds=KINDS):
         neurons = {"kinds": kinds, "reads_out": i == n_layers - 1}
         if len(source.shape) == 3 and draw(st.booleans()):
             geometry, kernel = draw(geometries(*source.shape))
-            held = word()
+            held = word(source)
             conv = Conv2d.of(storable(draw(rngs()), held, kernel), **geometry)
             shape = conv.target_shape(source.shape)
             target = Population(name, shape, draw(neurons_of_any_kind(shape, **neurons)))
@@ -254,7 +256,7 @@ def networks_of_all_kinds(draw, *, min_delay=0, kinds=KINDS):
 
 
 @st.composite
-def inputs_of(draw, net, *, low=0, high=1, max_samples=3, max_steps=12):
+def inputs_of(draw, net, *, low=0, high=1, max_samples=3, max_steps=MAX_STEPS):
     """Random input of a network, (samples, steps, *shape), from silent to dense."""
     n, steps = draw(st.integers(1, max_samples)), draw(st.integers(1, max_steps))
     rng, rate = draw(rngs()), draw(st.sampled_from([0.0, 0.1, 0.5, 1.0]))
@@ -263,8 +265,8 @@ def inputs_of(draw, net, *, low=0, high=1, max_samples=3, max_steps=12):
 
 
 @st.composite
-def real_networks(draw, *, gains=True):
-    """A stack of dense and convolutional layers of real neurons, loops and skips included."""
+def real_networks(draw, *, per_step=True):
+    """A stack of dense and convolutional layers of real neurons, loops and gains included."""
     rng = draw(rngs())
     shape = (draw(st.integers(1, 3)), draw(st.integers(1, 5)), draw(st.integers(1, 5)))
     populations, projections = [Population("input", shape)], []
@@ -288,7 +290,8 @@ def real_networks(draw, *, gains=True):
             ),
         )
         populations.append(target)
-        gain = float(rng.uniform(0.5, 2)) if gains else 1.0
+        table = per_step and draw(st.booleans())  # for the longest input
+        gain = rng.uniform(0.5, 2, (MAX_STEPS,) if table else ())
         projections.append(Projection.of(source.name, target.name, synapses, gain=gain))
         if draw(st.booleans()):
             loop = Dense.of(rng.normal(scale=0.3, size=(target.size, target.size)))

@@ -80,7 +80,7 @@ def test_quantising_what_was_quantised_changes_nothing(word, rng, exponent):
 
 @given(st.data())
 def test_every_word_of_a_quantised_network_is_in_range(data):
-    net = data.draw(real_networks())
+    net = data.draw(real_networks(per_step=False))
     samples = data.draw(inputs_of(net))
     qnet, verdicts = hwsim.quantize(net, LOIHI, samples)
     assert [v.population for v in verdicts] == [p.name for p in net.populations if p.neuron]

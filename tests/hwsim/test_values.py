@@ -93,6 +93,15 @@ def test_samples_beyond_32_bits_are_refused(worst):
         hwsim.simulate(NET, ONES.astype(np.int64) * worst)
 
 
+def test_a_payload_beyond_its_message_bits_is_refused_on_a_chip_and_carried_off_it():
+    wide = ONES.astype(np.int64) * -256
+    with pytest.raises(ValueError, match="sends 256, graded spikes of in -> out have 8 message"):
+        hwsim.simulate(PLAN, wide)
+    hwsim.simulate(PLAN, wide + 1)
+    u = hwsim.simulate(NET, wide, record="u").u["out"]
+    assert (u == -256 * 2 << 6).all()
+
+
 def test_one_name_is_probed_as_itself():
     assert set(hwsim.simulate(NET, ONES, record="v", probe="out").v) == {"out"}
 
