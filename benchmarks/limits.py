@@ -11,7 +11,7 @@ import numpy as np
 
 from hwsim._accelerate import njit
 from hwsim.arrays import AnyArray, IntArray
-from hwsim.kernels.prefetch import prefetch
+from hwsim.kernels.intrinsics import prefetch
 from hwsim.network import Network, Projection
 from hwsim.synapses import Conv2d, Sparse
 

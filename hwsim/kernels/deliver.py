@@ -9,7 +9,7 @@ which begins at some place `at`.
 import numpy as np
 
 from hwsim._accelerate import njit
-from hwsim.kernels.prefetch import prefetch
+from hwsim.kernels.intrinsics import prefetch
 
 # Listed synapses lie anywhere in memory. So while the synapses of one event are added, the cache
 # lines of later ones are asked for: of pointers, then of synapses, then of the sums they add to.

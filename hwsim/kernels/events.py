@@ -3,6 +3,10 @@
 import numpy as np
 
 from hwsim._accelerate import njit
+from hwsim.kernels.intrinsics import lowest_bit
+
+# of a word whose first byte is its lowest
+BYTE, FIRST_BIT, EIGHTH = np.uint64(255), np.uint64(56), np.uint64(3)
 
 
 @njit(allocates=False)
@@ -13,28 +17,38 @@ def list_bytes(x, n, place, valued, at, ids, values, ptr):
     `at` on; ptr (steps of the run + 1,) says where those of each step begin, the presented ones
     first. Returns the entry after the last. The memory of x begins anywhere.
     """
-    size = x.shape[0]
-    head = min(size, (8 - x.ctypes.data % 8) % 8)
-    words = x[head : head + (size - head) // 8 * 8].view(np.uint64)
+    head = min(x.shape[0], (8 - x.ctypes.data % 8) % 8)
+    words = x[head : head + (x.shape[0] - head) // 8 * 8].view(np.uint64)
     ptr[0] = at
-    row = 0
-    for w in range(-1, words.shape[0] + 1):  # first what comes before the words, then the rest
-        if 0 <= w < words.shape[0] and words[w] == 0:
-            continue
-        first = 0 if w < 0 else head + 8 * w
-        last = head if w < 0 else size if w == words.shape[0] else first + 8
-        for k in range(first, last):
-            if x[k] != 0:
-                while k >= (row + 1) * n:
-                    row += 1
-                    ptr[row] = at
-                ids[at] = place[k - row * n]
-                if valued:
-                    values[at] = x[k]
-                at += 1
-    for later in range(row + 1, ptr.shape[0]):
+    step = 0
+    for k in range(head):
+        if x[k] != 0:
+            step, at = put(x, k, n, place, valued, step, at, ids, values, ptr)
+    for w in range(words.shape[0]):
+        word = words[w]
+        while word != 0:
+            bit = lowest_bit(word) & FIRST_BIT  # of its byte
+            k = head + 8 * w + np.int64(bit >> EIGHTH)
+            step, at = put(x, k, n, place, valued, step, at, ids, values, ptr)
+            word &= ~(BYTE << bit)
+    for k in range(head + 8 * words.shape[0], x.shape[0]):
+        if x[k] != 0:
+            step, at = put(x, k, n, place, valued, step, at, ids, values, ptr)
+    for later in range(step + 1, ptr.shape[0]):
         ptr[later] = at
     return at
+
+
+@njit(allocates=False, inline=True)
+def put(x, k, n, place, valued, step, at, ids, values, ptr):
+    """List the event of byte k as entry `at`; returns its step, and the entry after."""
+    while k >= (step + 1) * n:
+        step += 1
+        ptr[step] = at
+    ids[at] = place[k - step * n]
+    if valued:
+        values[at] = x[k]
+    return step, at + 1
 
 
 @njit(allocates=False)

@@ -1,4 +1,4 @@
-"""Asking for memory before it is needed: an instruction that Numba has no name for."""
+"""Instructions that Numba has no name for."""
 
 from llvmlite import ir
 from numba.core import cgutils, types
@@ -24,3 +24,13 @@ def prefetch(typing_context, array, index):
         return context.get_dummy_value()
 
     return types.void(array, types.intp), generate
+
+
+@intrinsic
+def lowest_bit(typing_context, word):
+    """The place of the lowest bit that is set in a word (uint64) that is not 0."""
+
+    def generate(context, builder, signature, arguments):
+        return builder.cttz(arguments[0], ir.Constant(ir.IntType(1), 1))
+
+    return types.uint64(types.uint64), generate
