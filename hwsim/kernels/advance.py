@@ -9,6 +9,8 @@ import numpy as np
 
 from hwsim._accelerate import njit
 from hwsim.kernels import counting, deliver, graded, neurons
+from hwsim.kernels.events import BYTE, EIGHTH, FIRST_BIT
+from hwsim.kernels.intrinsics import lowest_bit
 from hwsim.kernels.tables import (
     ABOVE,
     FIXED,
@@ -379,11 +381,11 @@ def fire(tables, p, i, u, v, state, found, b, lane, t, m, n_own):
     flags = state.fired[lane, first : first + (p.size + PAD - 1) // PAD * PAD]
     words = flags.view(np.uint64)
     for k in range(words.shape[0]):
-        if words[k] == 0:
-            continue
-        for n in range(8 * k, 8 * k + 8):
-            if flags[n] == 0:
-                continue
+        word = words[k]
+        while word != 0:
+            bit = lowest_bit(word) & FIRST_BIT
+            word &= ~(BYTE << bit)
+            n = 8 * k + np.int64(bit >> EIGHTH)
             sent = True
             if p.valued:
                 sent = put_value(p, v[n], flags[n], state.values[lane], p.ids_at + m)
