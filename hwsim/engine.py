@@ -149,6 +149,8 @@ class Block:
             if stop is not None and stop.start < t1 < stop.start + self.layout.n_steps:
                 stops = _answer(stop, running, t1 - 1 - stop.start)
                 self.ran[running[stops]] = t1
+                arrays = (self.layout.tables, self.given, state, self.found)
+                advance.forget_unread(*arrays, running[stops], t1 - 1, t0)
                 running = running[~stops]
             t0, t1 = t1, t1 + size
 

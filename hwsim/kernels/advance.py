@@ -126,6 +126,33 @@ def count_block(tables, p, ids):
     return ids.shape[0] * tables.populations[p.target].size
 
 
+@njit(allocates=False)
+def forget_unread(tables, given, state, found, samples, t, t0):
+    """Take back the operations that nobody reads, of samples that stop after step t.
+
+    `send` counts them with the spike, and its reader, a step later, is not run. Each sample has its
+    own lane, as always where samples may stop.
+    """
+    for i in range(samples.shape[0]):
+        b = samples[i]
+        for k in range(tables.projections.shape[0]):
+            p = tables.projections[k]
+            if p.least_delay == 0:
+                continue  # read in step t already
+            source = tables.populations[p.source]
+            if source.kind == INPUT:
+                first, last = given.ptr[source.ids_at, b, t], given.ptr[source.ids_at, b, t + 1]
+                ids = given.ids[first:last]
+            else:
+                ptr = state.ptr[b, p.source]
+                first, last = source.ids_at + ptr[t - t0], source.ids_at + ptr[t - t0 + 1]
+                ids = state.ids[b, first:last]
+            if p.kind == LISTED:
+                found.n_sops[b] -= count_listed(tables, p, ids)
+            else:
+                found.n_sops[b] -= count_block(tables, p, ids)
+
+
 @njit(inline=True, allocates=False)
 def arrival(target, at):
     """Where the sums that arrive at a population in step `at` begin."""

@@ -215,7 +215,7 @@ def test_a_stopped_run_is_the_prefix_of_the_whole_one(mapped, data, on_chip):
                 assert not mine[ran:].any()
     assert all((step + 1) % every == 0 for step, _ in asked)
     if on_chip:
-        assert run.counts.sops.sum() == run.step_counts.sops.sum()
+        assert run.sops.sum() == run.counts.sops.sum() == run.step_counts.sops.sum()
         total = sum(min(window, start + s) if s < samples.shape[1] else window for s in run.steps)
         assert run.counts.n_steps == total
 
