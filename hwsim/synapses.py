@@ -169,16 +169,16 @@ class Conv2d:
         """Kernel taps that join each source place with each target place."""
         ends: list[tuple[IntArray, IntArray]] = []
         for ky in range(self.weight.shape[2]):
-            ys, oy = self._taps(0, ky, source[1], target[1])
+            ys, oy = self.taps(0, ky, source[1], target[1])
             for kx in range(self.weight.shape[3]):
-                xs, ox = self._taps(1, kx, source[2], target[2])
+                xs, ox = self.taps(1, kx, source[2], target[2])
                 rows = (ys[:, None] * source[2] + xs).ravel()
                 ends.append((rows, (oy[:, None] * target[2] + ox).ravel()))
         row, column = (np.concatenate(side) for side in zip(*ends, strict=True))
         shape = (source[1] * source[2], target[1] * target[2])
         return sparse.csr_array((np.ones(row.size, dtype=np.int64), (row, column)), shape=shape)
 
-    def _taps(self, axis: int, k: int, n_source: int, n_target: int) -> tuple[IntArray, IntArray]:
+    def taps(self, axis: int, k: int, n_source: int, n_target: int) -> tuple[IntArray, IntArray]:
         """Source and target positions along one axis that kernel tap `k` joins."""
         out = np.arange(n_target)
         pos = out * self.stride[axis] - self.padding[axis] + k * self.dilation[axis]

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +13,14 @@ import hwsim
 from hwsim.arrays import AnyArray
 from hwsim.atomic import atomic_path
 from hwsim.counts import Counts, Critical
+from hwsim.neurobench import NeuroBench, membrane_updates, neurobench
 from hwsim.quantization import Verdict
 from neuro.mapping import chip_digest, make_map, mean_spikes, profile_samples, stored_map
 from neuro.models.stack import Stack
 from neuro.runs import RunFolder, read_json, versions, write_json
 from neuro.training.train import load_splits, load_stacks
 
+TRACE_BYTES = 128 * 2**20  # of recorded membrane potentials at a time
 FILES = ("counts.npz", "spikes.npz", "raster.npz")
 
 
@@ -93,6 +95,7 @@ def deploy(
         },
         "parity": asdict(parity(qstack, test.frames, done)),
         "verdicts": [asdict(v) for v in verdicts(run, net)],
+        "neurobench": asdict(measured(net, plan, done, test.frames)),
         "layers": [asdict(row) for row in build_layers(plan, done)],
         "cores": len(plan.cores),
         "steps": test.frames.shape[1],
@@ -102,6 +105,23 @@ def deploy(
     }
     write_json(folder / "deploy.json", content)
     return content
+
+
+def measured(net: hwsim.Network, plan: hwsim.Plan, run: hwsim.Run, frames: AnyArray) -> NeuroBench:
+    """NeuroBench's metrics of a run on a chip.
+
+    Membrane potentials are recorded in a run of their own, off chip, some samples at a time: those
+    of a whole test set would not fit memory.
+    """
+    neurons = sum(p.size for p in net.populations if p.neuron is not None)
+    size = max(1, TRACE_BYTES // (8 * frames.shape[1] * neurons))
+    updates = 0.0
+    for at in range(0, len(frames), size):
+        some = frames[at : at + size]
+        found = membrane_updates(net, hwsim.simulate(net, some, record="v"))
+        assert found is not None
+        updates += found * len(some)
+    return replace(neurobench(plan, run), membrane_updates=updates / len(frames))
 
 
 def verdicts(run: RunFolder, net: hwsim.Network) -> tuple[Verdict, ...]:

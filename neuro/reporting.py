@@ -11,6 +11,7 @@ import numpy as np
 
 import hwsim
 from hwsim.arrays import AnyArray
+from hwsim.neurobench import NeuroBench
 from hwsim.quantization import Verdict
 from hwsim.report import write_report
 from hwsim.report.data import Accuracy, Curves, Raster, ReportInput
@@ -70,6 +71,7 @@ def gather(run: RunFolder, chip: hwsim.ChipSpec, *, given: str | None = None) ->
         exactness=_exactness(run, content),
         provenance=_provenance(run, result, content),
         spikes=spikes_file,
+        neurobench=NeuroBench(**content["neurobench"]),
     )
 
 

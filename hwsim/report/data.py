@@ -13,6 +13,7 @@ from hwsim.chips.spec import ChipSpec, PriceList
 from hwsim.counts import Counts
 from hwsim.energy import Bill
 from hwsim.mapping.plan import Plan
+from hwsim.neurobench import NeuroBench
 from hwsim.quantization import Verdict
 from hwsim.report.layers import LayerRow
 from hwsim.simulation import Run
@@ -114,6 +115,7 @@ class ReportInput:
         prices: the field's shortcut, shown beside the chip's own bill.
         spikes: mean spikes per inference of every neuron, by population: who sends what over
             which link; without them those of a part are spread evenly over its neurons.
+        neurobench: NeuroBench's metrics of the same samples; None if they were not taken.
     """
 
     title: str
@@ -132,6 +134,7 @@ class ReportInput:
     provenance: Mapping[str, str] = field(default_factory=dict)
     prices: PriceList = field(default_factory=load_price_list)
     spikes: Mapping[str, FloatArray] | None = None
+    neurobench: NeuroBench | None = None
 
     def __post_init__(self) -> None:
         stages = [a.stage for a in self.accuracies]

@@ -109,6 +109,30 @@ def compared(data: ReportInput) -> Html:
     return section("comparison", "Against the ANN and the shortcut", shown, paragraph(caveat))
 
 
+def neurobench(data: ReportInput) -> Html:
+    """NeuroBench's metrics; nothing if they were not taken."""
+    found = data.neurobench
+    if found is None:
+        return join([])
+    rows = (
+        ("Footprint", units.number(found.footprint_bytes), "bytes"),
+        ("Connection sparsity", units.number(found.connection_sparsity), "of all weights are zero"),
+        ("Activation sparsity", units.number(found.activation_sparsity), "of all outputs are zero"),
+        ("Effective MACs", units.number(found.effective_macs), "per sample"),
+        ("Effective ACs", units.number(found.effective_acs), "per sample"),
+        ("Dense synaptic operations", units.number(found.dense), "per sample"),
+        ("Membrane updates", units.number(found.membrane_updates), "per sample"),
+    )
+    columns = (Column("Metric"), Column("Value", numeric=True), Column("Unit"))
+    note = (
+        "The definitions are NeuroBench 2.3.0's, so these numbers stand beside those of its "
+        "leaderboard, and differ from the chip's: a zero weight is no operation here, but takes a "
+        "synaptic operation on the chip; states take no bytes; read-outs count as silent."
+    )
+    shown = table("The network by NeuroBench 2.3.0", columns, rows)
+    return section("neurobench", "NeuroBench", shown, paragraph(note, class_="note"))
+
+
 LABELS = {
     "snn_fp32": "The same spikes by the shortcut, additions fp32",
     "ann_fp32": "ANN of the same shape, MACs fp32",

@@ -20,6 +20,7 @@ SECTIONS = (
     activity.chip_map,
     activity.raster,
     activity.rates,
+    overview.neurobench,
     activity.layers,
     activity.confusion,
     activity.training,

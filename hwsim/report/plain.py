@@ -17,6 +17,8 @@ layers          [{name, role, kind, shape, neurons, parameters, rate, sparsity, 
                 sops_sparse, sops_conv, packets, packets_in, macs, cores}], events per inference
 cores           [{core, chip, x, y, layers: {name: neurons}, sops, packets, packets_in, step_s,
                 busy, fill}], events per inference
+neurobench      {footprint_bytes, connection_sparsity, activation_sparsity, effective_macs,
+                effective_acs, dense, membrane_updates} as in hwsim/neurobench.py, or null
 verdicts        [{population, verdict, reason, rms_weight_error}]
 raster          {label, answer, spikes by layer: [[step, neuron]], payloads of those layers whose
                 spikes carry any, in the same order, output}
@@ -55,6 +57,7 @@ def report_json(data: ReportInput) -> dict[str, Any]:
         "comparison": {name: _line(term) for name, term in comparison(data).items()},
         "layers": [asdict(row) | {"sparsity": row.sparsity} for row in data.layers],
         "cores": [asdict(row) for row in build_cores(data.plan, data.counts)],
+        "neurobench": data.neurobench and asdict(data.neurobench),
         "verdicts": [asdict(v) for v in data.verdicts],
         "raster": _raster(data),
         "training": _training(data),

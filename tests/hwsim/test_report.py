@@ -5,7 +5,7 @@ import json
 import re
 import subprocess
 import sys
-from dataclasses import replace
+from dataclasses import asdict, replace
 from html.parser import HTMLParser
 from itertools import pairwise
 
@@ -20,6 +20,7 @@ import hwsim
 from hwsim.chips.files import load_price_list
 from hwsim.chips.spec import CLASSES, ChipSpec
 from hwsim.network import Network, Population, Projection, WeightWord
+from hwsim.neurobench import NeuroBench
 from hwsim.neuron import FixedNeuron
 from hwsim.report import (
     Accuracy,
@@ -287,6 +288,19 @@ def test_the_json_has_the_documented_keys(data):
     drawn = content["raster"]["spikes"]["conv"]
     assert drawn == np.argwhere(data.raster.spikes["conv"]).tolist()
     assert json.loads(json.dumps(content, allow_nan=False)) == content
+
+
+def test_neurobench_is_shown_and_written_where_it_was_taken(data, page):
+    found = NeuroBench(17416, None, 0.8125, 0.0, 391.25, 162000.0, 153.5)
+    given = replace(data, neurobench=found)
+    shown = text_of(report_html(given))
+    assert "The network by NeuroBench 2.3.0" in shown
+    assert "Footprint17416bytes" in shown.replace(" ", "")
+    assert "Connection sparsitynot known" in shown
+    assert "Effective ACs391.2per sample" in shown
+    assert report_json(given)["neurobench"] == asdict(found)
+    assert report_json(data)["neurobench"] is None
+    assert "NeuroBench" not in text_of(page)
 
 
 def test_unknown_prices_are_not_known_and_never_zero():

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import asdict
 from pathlib import Path
 
 import h5py
@@ -14,6 +15,7 @@ import numpy as np
 import pytest
 
 import hwsim
+from hwsim.neurobench import neurobench
 from neuro import cli
 from neuro.deploy import file_digest
 from neuro.mapping import PROFILE_SAMPLES
@@ -351,6 +353,24 @@ def test_a_map_is_made_from_held_back_samples_and_report_and_map_show_it(
     fresh = json.loads(neuro("map", run, "--mapper", "optimised", "--json")[1])["map"]
     assert fresh["mapper"] == "optimised, seed 0"
     assert neuro("fits", run)[0] == 0
+
+
+def test_a_deployment_has_neurobenchs_numbers_and_the_report_shows_them(
+    neuro, run, monkeypatch, tmp_path
+):
+    """However many samples are recorded at a time, they are those of one run off the chip."""
+    monkeypatch.setattr("neuro.deploy.TRACE_BYTES", 20_000)
+    found = json.loads(neuro("deploy", run, "--json")[1])["neurobench"]
+    data = load_recipe(recipe_file(tmp_path)).data
+    net = hwsim.load_network(run / "chip.h5")
+    frames = load_split(data, data.test).frames
+    sizes = sum(p.size for p in net.populations if p.neuron) * frames.shape[1] * 8
+    assert sizes < 20_000 < sizes * len(frames) / 2
+    ours = neurobench(net, hwsim.simulate(net, frames, record=("spikes", "v")))
+    assert found == pytest.approx(asdict(ours), rel=1e-12)
+    files = json.loads(neuro("report", run, "--json")[1])
+    assert json.loads(Path(files["json"]).read_text(encoding="utf-8"))["neurobench"] == found
+    assert "The network by NeuroBench 2.3.0" in Path(files["html"]).read_text(encoding="utf-8")
 
 
 def test_arrays_of_another_deployment_are_refused(neuro, run):
