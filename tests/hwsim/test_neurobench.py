@@ -1,7 +1,10 @@
 """NeuroBench's numbers: its own for small networks, and those of networks it cannot run."""
 
 import json
+import subprocess
+import sys
 from dataclasses import asdict
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -17,9 +20,8 @@ from hwsim.synapses import Conv2d, Dense, Sparse
 from tests.neurobench_cases import CASES
 from tests.strategies import chip_with, integer_networks, rngs
 
-GOLDEN = json.loads(
-    (Path(__file__).parents[1] / "data" / "golden" / "neurobench.json").read_text(encoding="utf-8")
-)["cases"]
+FOLDER = Path(__file__).parents[1] / "data" / "golden"
+GOLDEN = json.loads((FOLDER / "neurobench.json").read_text(encoding="utf-8"))["cases"]
 RECORD = ("spikes", "v")
 
 
@@ -63,6 +65,15 @@ def test_numbers_are_those_of_neurobench(name, size):
     assert ours.effective_acs == operations["Effective_ACs"]
     assert ours.dense == operations["Dense"]
     assert ours.membrane_updates == theirs["MembraneUpdates"]
+
+
+@pytest.mark.skipif(find_spec("neurobench") is None, reason="needs the extra `neurobench`")
+def test_neurobench_still_says_so(tmp_path):
+    file = tmp_path / "again.json"
+    command = [sys.executable, FOLDER / "make_neurobench.py", file]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(file.read_text(encoding="utf-8"))["cases"] == GOLDEN
 
 
 def test_the_golden_cases_tell_the_metrics_apart():

@@ -4,7 +4,7 @@
 # ///
 """Make neurobench.json: NeuroBench's metrics of the networks in tests/neurobench_cases.py.
 
-    uv run --script tests/data/golden/make_neurobench.py
+    uv run --script tests/data/golden/make_neurobench.py [FILE]
 
 neurobench.json holds `versions` and, by case and batch size, what `neurobench.benchmarks.Benchmark`
 returned for the network built in snnTorch; `bookkeeping` are the bytes of two buffers of each of
@@ -93,7 +93,8 @@ def measured(case: Case, batch_size: int) -> dict:
 
 
 def main() -> None:
-    """Write neurobench.json."""
+    """Write neurobench.json, or the file named."""
+    file = Path(sys.argv[1]) if len(sys.argv) > 1 else HERE / "neurobench.json"
     names = ("neurobench", "snntorch", "torch", "numpy")
     cases = {
         name: {str(size): measured(case, size) for size in case.batch_sizes}
@@ -101,7 +102,7 @@ def main() -> None:
     }
     versions = {name: version(name) for name in names} | {"python": platform.python_version()}
     text = json.dumps({"versions": versions, "cases": cases}, indent=1)
-    (HERE / "neurobench.json").write_text(text + "\n", encoding="utf-8")
+    file.write_text(text + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
