@@ -10,6 +10,8 @@ from hwsim.chips.files import chip_names, copy_chip, load_chip, load_price_list
 from hwsim.chips.spec import ChipSpec
 from hwsim.counts import Counts, Critical
 from hwsim.energy import Bill, price
+from hwsim.formats.nir_read import Imported, NodeVerdict, read_nir
+from hwsim.formats.nir_write import write_nir
 from hwsim.mapping.compiler import compile_network as compile
 from hwsim.mapping.cost import MapCost, map_cost
 from hwsim.mapping.fits import Fill, fits, usage
@@ -37,10 +39,12 @@ __all__ = [
     "Fill",
     "FixedNeuron",
     "GradedVec",
+    "Imported",
     "MapCost",
     "Mapper",
     "Network",
     "Neuron",
+    "NodeVerdict",
     "Part",
     "Plan",
     "Population",
@@ -64,7 +68,9 @@ __all__ = [
     "price",
     "profile",
     "quantize",
+    "read_nir",
     "save_network",
     "simulate",
     "usage",
+    "write_nir",
 ]

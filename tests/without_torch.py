@@ -15,6 +15,7 @@ NEEDS = (
     "numpy",
     "numba",
     "h5py",
+    "nir",
     "pydantic",
     "matplotlib",
     "scipy",
