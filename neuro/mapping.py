@@ -147,7 +147,7 @@ def _arrays_in(path: Path, names: list[str]) -> dict[str, AnyArray]:
         with path.open("rb") as raw:
             found = np.load(raw)
             if isinstance(found, np.ndarray):
-                arrays = {names[0] if len(names) == 1 else "without a name": found}
+                arrays = {names[0] if len(names) == 1 else "one without a name": found}
             else:
                 arrays = {name: found[name] for name in found.files}
     except (ValueError, EOFError, OSError, zipfile.BadZipFile, zlib.error) as error:
