@@ -12,6 +12,7 @@ from hwsim.counts import Counts, Critical
 from hwsim.energy import Bill, price
 from hwsim.formats.nir_read import Imported, NodeVerdict, read_nir
 from hwsim.formats.nir_write import write_nir
+from hwsim.inspection import inspect
 from hwsim.mapping.compiler import compile_network as compile
 from hwsim.mapping.cost import MapCost, map_cost
 from hwsim.mapping.fits import Fill, fits, usage
@@ -61,6 +62,7 @@ __all__ = [
     "compile",
     "copy_chip",
     "fits",
+    "inspect",
     "load_chip",
     "load_network",
     "load_price_list",

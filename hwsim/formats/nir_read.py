@@ -21,6 +21,7 @@ from hwsim.formats.nir_neurons import (
     relay,
 )
 from hwsim.formats.nir_stored import stored_network
+from hwsim.inspection import kind_of
 from hwsim.network import Network, Population, Projection
 from hwsim.neuron import FIRES, RESETS, Fires, Neuron, Reset
 from hwsim.synapses import Dense, size_of
@@ -83,7 +84,7 @@ def read_nir(
     try:
         stored = stored_network(root)
         if stored is not None and dt in (None, stored.dt_s):
-            kinds = [NodeVerdict(p.name, _kind(p), "exact") for p in stored.populations]
+            kinds = [NodeVerdict(p.name, kind_of(p), "exact") for p in stored.populations]
             return Imported(stored, tuple(kinds))
         graph = graph_of(root)
         dt = _step(dt, graph)
@@ -104,10 +105,6 @@ def _check_words(*, discretise: str, reset: str | None, fires: str, spikes: str)
     ):
         if value not in known:
             raise ValueError(f"`{name}` is {value!r}, must be one of {', '.join(known)}")
-
-
-def _kind(population: Population) -> str:
-    return "Input" if population.neuron is None else type(population.neuron).__name__
 
 
 def _step(dt: float | None, graph: Graph) -> float:

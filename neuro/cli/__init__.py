@@ -6,7 +6,19 @@ import sys
 import typer
 from rich.markup import escape
 
-from neuro.cli import chips, data, demo, deploy, export, fits, map, report, train
+from neuro.cli import (
+    chips,
+    data,
+    demo,
+    deploy,
+    export,
+    fits,
+    importing,
+    inspect,
+    map,
+    report,
+    train,
+)
 from neuro.cli.console import err
 
 app = typer.Typer(
@@ -22,6 +34,8 @@ app.command(name="map")(map.map_)
 app.command()(deploy.deploy)
 app.command()(report.report)
 app.command()(export.export)
+app.command(name="import")(importing.import_)
+app.command()(inspect.inspect)
 
 app.add_typer(chips.app, name="chips")
 app.add_typer(data.app, name="data")

@@ -1,0 +1,100 @@
+"""`neuro import FILE`: a network of another framework, and what is exact of it."""
+
+import json
+from dataclasses import asdict
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from neuro.cli.console import AsJson, out, print_table
+
+
+class Discretise(StrEnum):
+    """How a step follows continuous time."""
+
+    EULER = "euler"
+    EXACT = "exact"
+
+
+class Reset(StrEnum):
+    """What a spike does to the potential."""
+
+    ZERO = "zero"
+    SUBTRACT = "subtract"
+    NONE = "none"
+
+
+class Fires(StrEnum):
+    """Where a neuron fires."""
+
+    ABOVE = "above"
+    REACHED = "reached"
+
+
+class Spikes(StrEnum):
+    """What a spike is to what it reaches."""
+
+    STEP = "step"
+    PULSE = "pulse"
+
+
+def import_(
+    file: Annotated[Path, typer.Argument(help="a NIR graph (.nir)")],
+    dt: Annotated[
+        float | None, typer.Option(help="time step, in the file's unit; else from its metadata")
+    ] = None,
+    discretise: Annotated[Discretise, typer.Option(help="how a step is taken")] = Discretise.EULER,
+    reset: Annotated[Reset, typer.Option(help="of a spike; zero: to `v_reset`")] = Reset.ZERO,
+    reset_late: Annotated[
+        bool, typer.Option("--reset-late", help="the reset acts in the next step, as in snnTorch")
+    ] = False,
+    fires: Annotated[Fires, typer.Option(help="against the threshold")] = Fires.ABOVE,
+    spikes: Annotated[Spikes, typer.Option(help="1 in a step, or of area 1")] = Spikes.STEP,
+    save: Annotated[
+        Path | None, typer.Option("--out", help="write the network to this file (.h5)")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Read a network from NIR and say of every node whether it is exact.
+
+    Exit code 1 if one is unsupported: then there is no network, and nothing is written.
+    """
+    import hwsim
+
+    if save is not None and save.suffix.lower() != ".h5":
+        raise ValueError(f"`--out` is {save}, must end in .h5: other commands know networks by it")
+    found = hwsim.read_nir(
+        file,
+        dt=dt,
+        discretise=discretise.value,
+        reset=reset.value,
+        reset_late=reset_late,
+        fires=fires.value,
+        spikes=spikes.value,
+    )
+    if found.network is not None and save is not None:
+        hwsim.save_network(found.network, save)
+    written = str(save) if save is not None and found.network is not None else None
+    n_bad = sum(v.grade == "unsupported" for v in found.verdicts)
+    if as_json:
+        step = None if found.network is None else found.network.dt_s
+        content: dict[str, Any] = {"file": str(file), "step_s": step, "network": written}
+        content["verdicts"] = [asdict(verdict) for verdict in found.verdicts]
+        typer.echo(json.dumps(content, indent=2, allow_nan=False))
+    else:
+        table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+        for title in ("node", "kind", "verdict", "reason"):
+            table.add_column(title, no_wrap=title != "reason")
+        for verdict in found.verdicts:
+            table.add_row(*(escape(str(word)) for word in asdict(verdict).values()))
+        print_table(table)
+        if written:
+            out.print(f"written    {written}", markup=False)
+        if n_bad:
+            out.print(f"no network: {n_bad} nodes are unsupported", markup=False)
+    if n_bad:
+        raise typer.Exit(1)

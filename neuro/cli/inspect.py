@@ -1,0 +1,61 @@
+"""`neuro inspect NET`: what a network is made of."""
+
+import json
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from neuro.cli.console import AsJson, out, print_table
+from neuro.cli.opening import Net, open_network
+
+COLUMNS = ("neurons", "weights", "synapses", "delay")
+
+
+def inspect(
+    network: Net,
+    real: Annotated[
+        bool, typer.Option("--real", help="of a run: the network in real numbers")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """List a network's layers: shapes, neurons, and what arrives: weights, synapses, delays."""
+    import hwsim
+
+    opened = open_network(network)
+    net = opened.network
+    if real and opened.run is not None:
+        net = hwsim.load_network(opened.run.real_network)
+    layers = hwsim.inspect(net)
+    total = {
+        "neurons": sum(layer.neurons for layer in layers if layer.kind != "Input"),
+        "weights": sum(a.weights for layer in layers for a in layer.arriving),
+        "synapses": sum(a.synapses for layer in layers for a in layer.arriving),
+    }
+    if as_json:
+        content = {"network": opened.title, "step_s": net.dt_s, "output": net.output, **total}
+        content["layers"] = [asdict(layer) for layer in layers]
+        typer.echo(json.dumps(content, indent=2, allow_nan=False))
+        return
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for title in ("layer", "kind", "shape", "from", "by"):
+        table.add_column(title, no_wrap=True)
+    for title in COLUMNS:
+        table.add_column(title, justify="right", no_wrap=True)
+    for layer in layers:
+        shape = "x".join(map(str, layer.shape))
+        head = (escape(layer.name), layer.kind, shape)
+        first = layer.arriving[0] if layer.arriving else None
+        if first is None:
+            table.add_row(*head, "", "", f"{layer.neurons:,}")
+        for a in layer.arriving:
+            low, high = a.delay
+            numbers = (f"{a.weights:,}", f"{a.synapses:,}", str(low) + f"-{high}" * (low < high))
+            neurons = f"{layer.neurons:,}" if a is first else ""
+            cells = head if a is first else ("", "", "")
+            table.add_row(*cells, escape(a.source), a.kind, neurons, *numbers)
+    print_table(table)
+    said = ", ".join(f"{n:,} {name}" for name, n in total.items())
+    out.print(f"{opened.title}: {said}; a step is {net.dt_s:g} s", markup=False)
