@@ -252,8 +252,10 @@ def _size_into(node: Node, graph: Graph) -> int:
 def _shape(node: Node, source: Shape | None, guess: bool) -> Shape | None:
     """The shape of a node's output, or None while it is not known."""
     if node.kind in ("Input", "Output"):
-        name = "shape" if "shape" in node.fields else node.kind.lower() + "_type"
-        return node.shape_of(name)
+        own = node.shape_of("shape")
+        if node.kind == "Input" or size_of(own) > 1:
+            return own
+        return source or (own if guess else None)  # written without a size, as parameters are
     if node.kind in MATRICES:
         weight = node.numbers("weight")
         if weight.ndim < 2 or not weight.size:

@@ -61,7 +61,8 @@ def read_nir(
 ) -> Imported:
     """Read a NIR file, or a graph of the package `nir`.
 
-    What `write_nir` wrote, and nobody changed, comes back as it was, whatever the conventions.
+    What `write_nir` wrote, and nobody changed, comes back as it was, whatever the conventions;
+    with another `dt` it is read from its nodes.
 
     Args:
         path_or_graph: a `.nir` file, or a `nir.NIRGraph`.
