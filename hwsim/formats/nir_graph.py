@@ -1,6 +1,6 @@
 """A NIR graph, flat: nested graphs dissolved, every node's kind known, every shape found."""
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
@@ -12,6 +12,7 @@ from hwsim.arrays import AnyArray, real, whole
 from hwsim.network import SIZE_MAX
 from hwsim.synapses import Shape, size_of
 
+MAX_VALUES = 2**25  # that all nodes of a graph give in a step
 SPIKING = ("IF", "LIF", "CubaLIF", "Threshold")
 NEURONS = (*SPIKING, "I", "LI", "CubaLI")
 CONVOLUTIONS = ("Conv1d", "Conv2d")
@@ -66,6 +67,13 @@ class Node:
             found[name] = self.numbers(name, default)
         return found
 
+    def whole_number(self, name: str) -> int:
+        """A field that is one whole number."""
+        array = whole(f"`{name}` of node {self.name!r}", self.field(name))
+        if array.size != 1:
+            raise ValueError(f"`{name}` of node {self.name!r} has {array.size} values, not one")
+        return int(array.item())
+
     def shape_of(self, name: str) -> Shape:
         """A field that is a shape; (channels, length) becomes (channels, 1, length)."""
         shape = whole(f"`{name}` of node {self.name!r}", self.field(name)).ravel().tolist()
@@ -110,9 +118,9 @@ def graph_of(root: Mapping[str, Any]) -> Graph:
     nodes, edges = _flat(root, "")
     if not nodes:
         raise ValueError("the graph has no nodes: export the network again")
-    if len(set(edges)) < len(edges):
-        twice = next(edge for i, edge in enumerate(edges) if edge in edges[:i])
-        raise ValueError(f"edge {twice[0]} -> {twice[1]} appears twice: remove one")
+    for (source, target), times in Counter(edges).items():
+        if times > 1:
+            raise ValueError(f"edge {source} -> {target} appears {times} times: keep one")
     sources: dict[str, list[str]] = {name: [] for name in nodes}
     targets: dict[str, list[str]] = {name: [] for name in nodes}
     for source, target in edges:
@@ -229,6 +237,7 @@ def _find_shapes(graph: Graph) -> None:
             if shape is not None:
                 graph.shapes[name] = shape
                 queue.extend(graph.targets[name])
+    _check_sizes(graph)
     for name, node in graph.nodes.items():
         if name not in graph.shapes:
             raise ValueError(f"node {name!r} ({node.kind}) has no shape: nothing reaches it")
@@ -239,6 +248,18 @@ def _find_shapes(graph: Graph) -> None:
                     f"edge {source} -> {name}: {size_of(graph.shapes[source])} values "
                     f"{graph.shapes[source]} reach a node that takes {need}: export it again"
                 )
+
+
+def _check_sizes(graph: Graph) -> None:
+    """Single numbers for huge layers take no room in a file, but here they would."""
+    n = 0
+    for name, shape in graph.shapes.items():
+        n += size_of(shape)
+        if n > MAX_VALUES:
+            raise ValueError(
+                f"node {name!r} of shape {shape} brings the graph to {n:,} values a step, at most "
+                f"{MAX_VALUES:,} are read: split the graph"
+            )
 
 
 def _size_into(node: Node, graph: Graph) -> int:
@@ -267,8 +288,8 @@ def _shape(node: Node, source: Shape | None, guess: bool) -> Shape | None:
         return source if source is None or node.kind == "Identity" else (size_of(source),)
     if source is None and node.kind in CONVOLUTIONS and node.fields.get("input_shape") is not None:
         size = whole(f"`input_shape` of node {node.name!r}", node.field("input_shape"))
-        groups = int(whole(f"`groups` of node {node.name!r}", node.field("groups")))
-        source = spatial((node.numbers("weight").shape[1] * groups, *size.ravel().tolist()))
+        channels = [*node.numbers("weight").shape[1:2], 0][0] * node.whole_number("groups")
+        source = spatial((channels, *size.ravel().tolist()))
     if source is None:
         return None
     from hwsim.formats.nir_linear import window_of

@@ -56,7 +56,7 @@ def window_of(node: Node, source: Shape) -> Window:
             weight = weight[:, :, None, :]
         if weight.ndim != 4:
             raise ValueError(f"`weight` of node {node.name!r} has shape {weight.shape}")
-        groups = int(whole(f"`groups` of node {node.name!r}", node.field("groups")).ravel()[0])
+        groups = node.whole_number("groups")
         dilation = _pair(node, "dilation")
     stride, spans = _pair(node, "stride"), []
     for i in (0, 1):
@@ -160,7 +160,7 @@ class Path:
                 f"different delays before {node.name!r}, which sums over them: give its sources "
                 "one delay"
             )
-        core = sparse.csr_array(_matrix(core) @ sparse.diags_array(self.post) @ _matrix(self.core))
+        core = _product(_matrix(core), self.post, _matrix(self.core))
         n = size_of(graph.shapes[node.name])
         steps = self.steps_pre + int(self.steps_post[0])
         return Path(self.source, core, self.pre, np.ones(n), steps, np.zeros(n, int))
@@ -243,6 +243,18 @@ def _dense(node: Node) -> Dense | Matrix:
         return Dense.of(weight)
     blocks = weight.reshape(-1, *weight.shape[-2:])
     return sparse.csr_array(sparse.block_diag(list(blocks), format="csr"))
+
+
+def _product(left: Matrix, scale: FloatArray, right: Matrix) -> Matrix:
+    """Two matrices in a row, the values between them scaled; refused before it would not fit."""
+    n_left = np.bincount(left.indices, minlength=left.shape[1])
+    n_taps = float(n_left @ np.diff(right.indptr).astype(np.float64))
+    if n_taps > MAX_SYNAPSES:
+        raise ValueError(
+            f"two linear nodes in a row multiply out to {n_taps:,.0f} products, at most "
+            f"{MAX_SYNAPSES:,} are made: put neurons between them"
+        )
+    return sparse.csr_array(left @ sparse.diags_array(scale) @ right)
 
 
 def _matrix(core: Dense | Window | Matrix) -> Matrix:

@@ -93,6 +93,8 @@ def read_nir(
         return _Builder(graph, how, 1 / dt if spikes == "pulse" else 1.0).build()
     except ValueError as error:
         raise ValueError(f"{where}{error}") from None
+    except MemoryError:
+        raise ValueError(f"{where}it needs more memory than there is: split the graph") from None
     except RecursionError:
         raise ValueError(f"{where}graphs lie too deep in each other: flatten them") from None
 
@@ -208,10 +210,10 @@ class _Builder:
         n = 0
         while stack:
             path, name = stack.pop()
+            n += 1
+            if n > MAX_PATHS:
+                raise ValueError(f"more than {MAX_PATHS:,} paths leave {start!r}: merge them")
             if name in self.found:
-                n += 1
-                if n > MAX_PATHS:
-                    raise ValueError(f"more than {MAX_PATHS} paths leave {start!r}: merge them")
                 yield path, name
             elif self.graph.nodes[name].kind in LINEAR:
                 stack += [([*path, name], t) for t in reversed(self.graph.targets[name])]

@@ -68,6 +68,39 @@ def test_a_plain_reader_gets_the_same_spikes(net, seed):
     assert np.allclose(v, v2, rtol=1e-9, atol=1e-9)
 
 
+@pytest.mark.parametrize("name", ["output", "a/b", "a.b", ".", "ü ->", "unused", "bias"])
+def test_any_name_of_a_population_goes_out_and_comes_back(tmp_path, name):
+    populations = (
+        hwsim.Population("in", (2,)),
+        hwsim.Population(name, (3,), hwsim.Neuron.of()),
+        hwsim.Population("last", (3,), hwsim.Neuron.of(emits="nothing")),
+    )
+    joined = (
+        hwsim.Projection.of("in", name, hwsim.Dense.of(np.ones((3, 2)))),
+        hwsim.Projection.of(name, "last", hwsim.Dense.of(np.eye(3))),
+    )
+    net = hwsim.Network(populations, joined)
+    write_nir(net, tmp_path / "net.nir")
+    assert read_nir(nir.read(tmp_path / "net.nir")).network.digest == net.digest
+    graph, _ = to_nir(net)
+    graph.metadata = {}
+    assert [p.shape for p in read_nir(graph, dt=DT).network.populations] == [(2,), (3,), (3,)]
+
+
+def test_many_ways_that_lead_nowhere_are_refused():
+    graph = between([1], *(nir.Scale(np.array(1.0)) for _ in range(80)), nir.IF(ONE, ONE))
+    graph.edges += [(f"n{i}", f"n{i + 2}") for i in range(78)]
+    with pytest.raises(ValueError, match="more than 10,000 paths leave 'in'"):
+        read_nir(graph, dt=DT)
+
+
+def test_an_edge_that_stands_twice_is_refused():
+    graph = between([1], nir.IF(np.ones(1), np.ones(1)))
+    graph.edges.append(graph.edges[0])
+    with pytest.raises(ValueError, match="in -> n0 appears 2 times"):
+        read_nir(graph, dt=DT)
+
+
 # --- In: against loops written here
 
 
@@ -411,6 +444,53 @@ def test_a_truncated_file_is_refused(tmp_path):
     (tmp_path / "net.nir").write_bytes(content[: len(content) // 2])
     with pytest.raises(ValueError, match="truncated or of another kind"):
         read_nir(tmp_path / "net.nir")
+
+
+def between(shape, *nodes):
+    """Nodes in a row behind an input of a shape."""
+    nodes = {"in": nir.Input(shape), **{f"n{i}": n for i, n in enumerate(nodes)}}
+    nodes["out"] = nir.Output([1])
+    return nir.NIRGraph(nodes, list(pairwise(nodes)), type_check=False)
+
+
+ONE, NONE = np.array(1.0), np.zeros(0)
+LARGE = {
+    "a layer of one number": ([2**30], [nir.Scale(ONE), nir.IF(ONE, ONE)], "at most 33,554,432"),
+    "padding": (
+        [1, 8, 8],
+        [nir.Conv2d(None, np.ones((1, 1, 3, 3)), 1, (2**28, 2**28), 1, 1, ONE), nir.IF(ONE, ONE)],
+        "at most 33,554,432",
+    ),
+    "a product": (
+        [20_000],
+        [nir.Linear(np.ones((1, 20_000))), nir.Linear(np.ones((20_000, 1))), nir.IF(ONE, ONE)],
+        "multiply out to 400,000,000",
+    ),
+    "no groups": (
+        [1, 8, 8],
+        [nir.Conv2d((8, 8), np.ones((1, 1, 3, 3)), 1, 0, 1, NONE, ONE), nir.IF(ONE, ONE)],
+        "`groups` of node 'n0' has 0 values",
+    ),
+    "no stride": ([1, 3, 3], [nir.SumPool2d(ONE, 0 * ONE, ONE), nir.IF(ONE, ONE)], "must be 1"),
+    "no values": ([3], [nir.IF(NONE, NONE)], "3 values"),
+}
+
+
+@pytest.mark.parametrize("name", LARGE)
+def test_small_files_that_mean_large_or_empty_networks_are_refused(name):
+    shape, nodes, said = LARGE[name]
+    with pytest.raises(ValueError, match=said):
+        read_nir(between(shape, *nodes), dt=DT)
+
+
+def test_a_damaged_network_in_the_metadata_is_refused():
+    net = read_nir(graph_of(lif(np.random.default_rng(0), 3))).network
+    graph, _ = to_nir(net)
+    whole = graph.metadata["hwsim_network"]
+    for damaged in (whole[:-50], whole[:9], whole[::-1], np.array("text")):
+        graph.metadata["hwsim_network"] = damaged
+        with pytest.raises(ValueError, match="`hwsim_network`"):
+            read_nir(graph)
 
 
 def test_a_step_that_nobody_names_is_asked_for():
