@@ -68,6 +68,54 @@ def test_a_plain_reader_gets_the_same_spikes(net, seed):
     assert np.allclose(v, v2, rtol=1e-9, atol=1e-9)
 
 
+@few
+@given(st.one_of(integer_networks(), networks_of_all_kinds()))
+def test_a_chip_s_network_is_a_valid_graph_that_says_what_it_leaves_out(net):
+    graph, verdicts = to_nir(net)
+    graph.metadata = {}
+    assert read_nir(graph, dt=net.dt_s).network is not None
+    assert all("only in the metadata" in v.reason for v in verdicts if v.kind != "Input")
+
+
+def test_a_plain_reader_gets_delays_pools_and_groups():
+    """Delays per synapse are a branch each; what `nir` types wrongly is a matrix."""
+    rng = np.random.default_rng(5)
+
+    def image(name, shape):
+        return hwsim.Population(name, shape, hwsim.Neuron.of(decay_v=0.8, bias=0.05))
+
+    populations = (
+        hwsim.Population("in", (2, 6, 6)),
+        image("conv", (2, 6, 6)),
+        image("pool", (2, 3, 3)),
+        image("group", (4, 2, 1)),
+        hwsim.Population("out", (5,), hwsim.Neuron.of(decay_u=0.5, decay_v=0.9, emits="nothing")),
+    )
+    of = hwsim.Projection.of
+    joined = (
+        of("in", "conv", hwsim.Conv2d.of(rng.normal(size=(2, 2, 3, 3)), padding=1), delay=2),
+        of("conv", "pool", hwsim.Conv2d.pool(2, 2, weight=1.0), delay=1),
+        of("pool", "group", hwsim.Conv2d.of(rng.normal(size=(4, 1, 2, 3)), groups=2)),
+        of(
+            "group",
+            "out",
+            hwsim.Dense.of(rng.normal(size=(5, 8))),
+            delay=rng.integers(0, 4, (5, 8)),
+        ),
+        of("in", "out", hwsim.Sparse.from_dense(rng.normal(size=(5, 72))), gain=0.1),
+    )
+    net = hwsim.Network(populations, joined)
+    graph, verdicts = to_nir(net)
+    assert {v.grade for v in verdicts} == {"exact"}
+    kinds = {type(node).__name__ for node in graph.nodes.values()}
+    assert {"Conv2d", "SumPool2d", "Delay", "Linear", "LIF", "CubaLI"} <= kinds
+    graph.metadata = {}
+    x = (rng.random((1, 12, 2, 6, 6)) < 0.4) * 1.0
+    (v,), (v2,) = (run(n, x, ("v",)) for n in (net, read_nir(graph, dt=net.dt_s).network))
+    assert np.ptp(v) > 1
+    assert np.allclose(v, v2)
+
+
 @pytest.mark.parametrize("name", ["output", "a/b", "a.b", ".", "ü ->", "unused", "bias"])
 def test_any_name_of_a_population_goes_out_and_comes_back(tmp_path, name):
     populations = (
