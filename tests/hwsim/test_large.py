@@ -4,7 +4,6 @@ import sys
 import time
 from itertools import pairwise
 
-import numba
 import numpy as np
 import pytest
 from hypothesis import given
@@ -186,7 +185,6 @@ def test_a_profile_less_map_is_not_halved(monkeypatch):
     assert not halved
 
 
-@pytest.mark.skipif(numba.config.DISABLE_JIT, reason="a bound on compiled loops")
 def test_five_million_synapses_are_examined_while_one_waits():
     """Several times what it takes on one core; before, 9 s."""
     chip = hwsim.load_chip("loihi1")
