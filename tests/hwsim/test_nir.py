@@ -4,7 +4,6 @@ import os
 from itertools import pairwise
 from pathlib import Path
 
-import h5py
 import nir
 import numpy as np
 import pytest
@@ -14,9 +13,9 @@ from hypothesis import strategies as st
 import hwsim
 from hwsim.formats.nir_read import read_nir
 from hwsim.formats.nir_write import to_nir, write_nir
+from tests.nir_graphs import DT, graph_of, lif
 from tests.strategies import integer_networks, networks_of_all_kinds, real_networks
 
-DT = 1e-3
 few = settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
@@ -26,13 +25,6 @@ def shared(name):
     if "NEURO_DATA" not in os.environ or not path.exists():
         pytest.skip(f"set NEURO_DATA to a folder with nir/{name}")
     return path
-
-
-def graph_of(*nodes, dt=DT, **more):
-    """A graph of nodes in a row, as `nir` types it."""
-    graph = nir.NIRGraph.from_list(*nodes)
-    graph.metadata = {"dt": dt, **more}
-    return graph
 
 
 def run(net, x, record=("spikes", "v")):
@@ -135,20 +127,6 @@ def test_any_name_of_a_population_goes_out_and_comes_back(tmp_path, name):
     assert [p.shape for p in read_nir(graph, dt=DT).network.populations] == [(2,), (3,), (3,)]
 
 
-def test_many_ways_that_lead_nowhere_are_refused():
-    graph = between([1], *(nir.Scale(np.array(1.0)) for _ in range(80)), nir.IF(ONE, ONE))
-    graph.edges += [(f"n{i}", f"n{i + 2}") for i in range(78)]
-    with pytest.raises(ValueError, match="more than 10,000 paths leave 'in'"):
-        read_nir(graph, dt=DT)
-
-
-def test_an_edge_that_stands_twice_is_refused():
-    graph = between([1], nir.IF(np.ones(1), np.ones(1)))
-    graph.edges.append(graph.edges[0])
-    with pytest.raises(ValueError, match="in -> n0 appears 2 times"):
-        read_nir(graph, dt=DT)
-
-
 # --- In: against loops written here
 
 
@@ -199,17 +177,6 @@ def test_graphs_of_other_frameworks_run_as_their_equations(name, spikes, order):
     (got,) = run(found.network, x, ("spikes",))
     assert signal.sum() > 10
     assert np.array_equal(got[0], signal)
-
-
-def lif(rng, n, *, rest=True):
-    """LIF neurons of `n` different constants."""
-    return nir.LIF(
-        tau=rng.uniform(2, 9, n) * DT,
-        r=rng.uniform(1, 5, n),
-        v_leak=rng.normal(0, 0.2, n) * rest,
-        v_threshold=rng.uniform(0.4, 1, n),
-        v_reset=rng.normal(-0.3, 0.2, n) * rest,
-    )
 
 
 def cuba(rng, n):
@@ -397,148 +364,6 @@ def test_a_graph_changed_since_is_read_from_its_nodes(tmp_path):
     changed = read_nir(graph).network
     assert changed.digest != net.digest
     assert changed.projections[0].synapses.weight[0, 0] > net.projections[0].synapses.weight[0, 0]
-
-
-# --- Broken files
-
-
-def node_file(path, change):
-    """A valid file, then changed."""
-    nir.write(path, graph_of(nir.Linear(np.eye(3)), lif(np.random.default_rng(0), 3)))
-    with h5py.File(path, "r+") as file:
-        change(file["node/nodes"], file)
-
-
-def replaced(name, value):
-    def change(nodes, file):
-        group, _, field = name.rpartition("/")
-        del nodes[group][field]
-        if value is not None:
-            nodes[group].create_dataset(field, data=value)
-
-    return change
-
-
-def huge(nodes, file):
-    del nodes["linear/weight"]
-    nodes["linear"].create_dataset("weight", (2**20, 2**20), "f8", chunks=(1024, 1024))
-
-
-def bomb(nodes, file):
-    """A few kilobytes on disk that unpack to 4 GiB."""
-    shape, chunk = (2**15, 2**17), (2**10, 2**10)
-    file["node"].create_dataset("bomb", shape, "u1", chunks=chunk, compression="gzip")
-
-
-def linked(nodes, file):
-    del nodes["linear/weight"]
-    nodes["linear/weight"] = h5py.ExternalLink("/etc/hostname", "/x")
-
-
-def cycle(nodes, file):
-    for name in "ab":
-        group = nodes.create_group(name)
-        group["type"], group["weight"] = "Linear", np.eye(3)
-    edges = [("a", "b"), ("b", "a"), ("input", "a"), ("input", "linear"), ("linear", "lif")]
-    del file["node/edges"]
-    file["node/edges"] = np.array(edges, dtype=h5py.string_dtype())
-
-
-def nested(nodes, file):
-    nodes["linear/inside"] = nodes["linear"]
-
-
-BROKEN = {
-    "unknown node": (replaced("lif/type", "Izhikevich"), "'Izhikevich', known are"),
-    "missing field": (replaced("lif/tau", None), "'lif' .* lacks `tau`"),
-    "wrong type": (replaced("lif/tau", "fast"), "`tau` of node 'lif'.*real numbers"),
-    "compound": (replaced("lif/tau", np.zeros(3, "c16")), "of type complex128"),
-    "not a number": (replaced("lif/r", np.full(3, np.nan)), "`r` of node 'lif' holds a NaN"),
-    "negative time": (replaced("lif/tau", np.full(3, -1.0)), "is -1, must be above 0"),
-    "shapes of a node": (replaced("lif/r", np.ones(4)), "'lif' .* mixes shapes"),
-    "shapes of an edge": (replaced("linear/weight", np.ones((4, 3))), "4 values .* reach"),
-    "flat weights": (replaced("linear/weight", np.ones(3)), r"has shape \(3,\)"),
-    "huge": (huge, "at most 2,147,483,648 are read: split"),
-    "bomb": (bomb, "at most 2,147,483,648 are read: split"),
-    "link": (linked, "is a link to elsewhere"),
-    "cycle of links": (nested, "deeper than 32"),
-    "cycle": (cycle, "cycle without a neuron: .* put a neuron"),
-    "no nodes": (lambda nodes, file: file.__delitem__("node/nodes"), "lacks `nodes`"),
-    "no graph": (lambda nodes, file: file.__delitem__("node"), "no group `node`"),
-    "edge to nowhere": (lambda nodes, file: nodes.__delitem__("lif"), "no such node"),
-}
-
-
-@pytest.mark.parametrize("name", BROKEN)
-def test_a_broken_file_is_refused_in_one_line(tmp_path, name):
-    change, said = BROKEN[name]
-    node_file(tmp_path / "net.nir", change)
-    with pytest.raises(ValueError, match=said) as error:
-        read_nir(tmp_path / "net.nir")
-    assert "\n" not in str(error.value)
-    assert len(str(error.value)) < 400
-
-
-@pytest.mark.parametrize("content", [b"", b"\x80\x04cos\nsystem\n.", b"HDF"])
-def test_what_is_no_hdf5_is_refused(tmp_path, content):
-    (tmp_path / "net.nir").write_bytes(content)
-    with pytest.raises(ValueError, match="no readable NIR file"):
-        read_nir(tmp_path / "net.nir")
-
-
-def test_a_truncated_file_is_refused(tmp_path):
-    node_file(tmp_path / "net.nir", lambda nodes, file: None)
-    content = (tmp_path / "net.nir").read_bytes()
-    (tmp_path / "net.nir").write_bytes(content[: len(content) // 2])
-    with pytest.raises(ValueError, match="truncated or of another kind"):
-        read_nir(tmp_path / "net.nir")
-
-
-def between(shape, *nodes):
-    """Nodes in a row behind an input of a shape."""
-    nodes = {"in": nir.Input(shape), **{f"n{i}": n for i, n in enumerate(nodes)}}
-    nodes["out"] = nir.Output([1])
-    return nir.NIRGraph(nodes, list(pairwise(nodes)), type_check=False)
-
-
-ONE, NONE = np.array(1.0), np.zeros(0)
-LARGE = {
-    "a layer of one number": ([2**30], [nir.Scale(ONE), nir.IF(ONE, ONE)], "at most 33,554,432"),
-    "padding": (
-        [1, 8, 8],
-        [nir.Conv2d(None, np.ones((1, 1, 3, 3)), 1, (2**28, 2**28), 1, 1, ONE), nir.IF(ONE, ONE)],
-        "at most 33,554,432",
-    ),
-    "a product": (
-        [20_000],
-        [nir.Linear(np.ones((1, 20_000))), nir.Linear(np.ones((20_000, 1))), nir.IF(ONE, ONE)],
-        "multiply out to 400,000,000",
-    ),
-    "no groups": (
-        [1, 8, 8],
-        [nir.Conv2d((8, 8), np.ones((1, 1, 3, 3)), 1, 0, 1, NONE, ONE), nir.IF(ONE, ONE)],
-        "`groups` of node 'n0' has 0 values",
-    ),
-    "no stride": ([1, 3, 3], [nir.SumPool2d(ONE, 0 * ONE, ONE), nir.IF(ONE, ONE)], "must be 1"),
-    "no values": ([3], [nir.IF(NONE, NONE)], "3 values"),
-}
-
-
-@pytest.mark.parametrize("name", LARGE)
-def test_small_files_that_mean_large_or_empty_networks_are_refused(name):
-    shape, nodes, said = LARGE[name]
-    with pytest.raises(ValueError, match=said):
-        read_nir(between(shape, *nodes), dt=DT)
-
-
-def test_a_damaged_network_in_the_metadata_is_refused():
-    net = read_nir(graph_of(lif(np.random.default_rng(0), 3))).network
-    graph, _ = to_nir(net)
-    whole = graph.metadata["hwsim_network"]
-    for damaged in (whole[:-50], whole[:9], whole[::-1], np.array("text")):
-        graph.metadata["hwsim_network"] = damaged
-        with pytest.raises(ValueError, match="`hwsim_network`"):
-            read_nir(graph)
 
 
 def test_a_step_that_nobody_names_is_asked_for():
