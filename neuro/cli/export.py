@@ -1,9 +1,10 @@
-"""`neuro export`: the same network in Lava, or as a graph in NIR."""
+"""`neuro export`: the same network as files that others read and run."""
 
-from dataclasses import asdict
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -13,20 +14,53 @@ from neuro.cli.opening import Net, open_network
 
 
 class Target(StrEnum):
-    """Where a network can go."""
+    """Where a network can go; `FORMATS` has the function of each."""
 
     LAVA = "lava"
     NIR = "nir"
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a user asked of an export: the network, and the options (None: not given)."""
+
+    network: str
+    chip: str | None
+    samples: int | None
+    verify: bool
+    out: Path | None
+    root: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """What an export has to say: as JSON, as lines, and whether what was asked of it holds."""
+
+    content: dict[str, Any]
+    lines: list[str]
+    holds: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """A format: the function that exports to it, and the options that it knows, `root` besides."""
+
+    export: Callable[[Asked], Exported]
+    options: frozenset[str]
+
+
 def export(
-    run: Net,
+    network: Net,
     to: Annotated[Target, typer.Option(help="format")] = Target.LAVA,
-    chip: Annotated[str, typer.Option(help="lava: chip whose plan is exported")] = "loihi1",
-    samples: Annotated[int, typer.Option(min=1, help="lava: test samples to take along")] = 10,
+    chip: Annotated[
+        str | None, typer.Option(help="lava: chip whose plan is exported; else loihi1")
+    ] = None,
+    samples: Annotated[
+        int | None, typer.Option(min=1, help="lava: test samples to take along; else 10")
+    ] = None,
     verify: Annotated[bool, typer.Option(help="lava: run it, compare every spike")] = False,
-    save: Annotated[
-        Path | None, typer.Option("--out", help="nir: file; by default beside the network")
+    out: Annotated[
+        Path | None, typer.Option(help="nir: file; by default beside the network")
     ] = None,
     root: Root = None,
     as_json: AsJson = False,
@@ -35,49 +69,57 @@ def export(
 
     To Lava goes a run. To NIR goes a network file, or a run's network in real numbers.
     """
-    if to is Target.NIR:
-        if verify:
-            raise ValueError("`--verify` runs Lava: leave it out with `--to nir`")
-        _to_nir(run, save, as_json=as_json)
-        return
-    if save is not None:
-        raise ValueError("`--out` is for `--to nir`: Lava's folder lies in the run")
-    _to_lava(run, chip, samples, verify=verify, root=root, as_json=as_json)
+    asked = Asked(network, chip, samples, verify, out, root)
+    _check_options(asked, to)
+    done = FORMATS[to].export(asked)
+    emit(done.content, done.lines, as_json=as_json)
+    if not done.holds:
+        raise typer.Exit(1)
 
 
-def _to_lava(
-    run: str, chip: str, samples: int, *, verify: bool, root: str | None, as_json: bool
-) -> None:
+def _check_options(asked: Asked, to: Target) -> None:
+    """Refuse an option that the format does not know: it would be ignored in silence."""
+    given = {name: getattr(asked, name) for name in ("chip", "samples", "verify", "out")}
+    for name, value in given.items():
+        if value not in (None, False) and name not in FORMATS[to].options:
+            known = " or ".join(f"`--to {t}`" for t, f in FORMATS.items() if name in f.options)
+            raise ValueError(f"`--{name}` is for {known}: leave it out with `--to {to}`")
+
+
+def _to_lava(asked: Asked) -> Exported:
     import hwsim
     from neuro.lava import export_run, verify_run
     from neuro.runs import open_run
 
-    spec, opened = hwsim.load_chip(chip), open_run(run)
+    spec, opened = hwsim.load_chip(asked.chip or "loihi1"), open_run(asked.network)
     with compiling_said():
-        folder = export_run(opened, spec, n_samples=samples, root=root)
-    content = {"folder": str(folder)}
+        folder = export_run(opened, spec, n_samples=asked.samples or 10, root=asked.root)
+    content: dict[str, Any] = {"folder": str(folder)}
     lines = [f"lava       {folder}, run it with: uv run --python 3.10 {folder / 'run_lava.py'}"]
-    if verify:
+    if asked.verify:
         err.print("running Lava (the first time it builds a Python 3.10 environment)")
         content |= verify_run(opened, spec, folder)
         lines.append(content["sentence"])
-    emit(content, lines, as_json=as_json)
-    if verify and content["n_different"]:
-        raise typer.Exit(1)
+    return Exported(content, lines, holds=not content.get("n_different"))
 
 
-def _to_nir(name: str, save: Path | None, *, as_json: bool) -> None:
+def _to_nir(asked: Asked) -> Exported:
     import hwsim
 
-    opened = open_network(name)
+    opened = open_network(asked.network)
     if opened.run is None:
-        net, path = opened.network, Path(name).with_suffix(".nir")
+        net, path = opened.network, Path(asked.network).with_suffix(".nir")
     else:
         source = opened.run.real_network
         net, path = hwsim.load_network(source), source.with_suffix(".nir")
-    path = save or path
+    path = asked.out or path
     verdicts = hwsim.write_nir(net, path)
-    content = {"file": str(path), "verdicts": [asdict(v) for v in verdicts]}
     lines = [f"nir        {path}"]
     lines += [f"{v.node}: {v.grade}, {v.reason}" for v in verdicts if v.grade != "exact"]
-    emit(content, lines, as_json=as_json)
+    return Exported({"file": str(path), "verdicts": [asdict(v) for v in verdicts]}, lines)
+
+
+FORMATS = {
+    Target.LAVA: Format(_to_lava, frozenset({"chip", "samples", "verify"})),
+    Target.NIR: Format(_to_nir, frozenset({"out"})),
+}
