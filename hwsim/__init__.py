@@ -12,6 +12,7 @@ from hwsim.counts import Counts, Critical
 from hwsim.energy import Bill, price
 from hwsim.formats.nir_read import Imported, NodeVerdict, read_nir
 from hwsim.formats.nir_write import write_nir
+from hwsim.formats.sanafe import write_sanafe
 from hwsim.inspection import inspect
 from hwsim.mapping.compiler import compile_network as compile
 from hwsim.mapping.cost import MapCost, map_cost
@@ -75,4 +76,5 @@ __all__ = [
     "simulate",
     "usage",
     "write_nir",
+    "write_sanafe",
 ]

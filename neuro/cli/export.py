@@ -18,6 +18,7 @@ class Target(StrEnum):
 
     LAVA = "lava"
     NIR = "nir"
+    SANAFE = "sanafe"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,7 @@ class Asked:
     network: str
     chip: str | None
     samples: int | None
+    sample: int | None
     verify: bool
     out: Path | None
     root: str | None
@@ -53,23 +55,29 @@ def export(
     network: Net,
     to: Annotated[Target, typer.Option(help="format")] = Target.LAVA,
     chip: Annotated[
-        str | None, typer.Option(help="lava: chip whose plan is exported; else loihi1")
+        str | None,
+        typer.Option(help="lava, sanafe: chip that it lies on; else loihi1, loihi1-fitted"),
     ] = None,
     samples: Annotated[
         int | None, typer.Option(min=1, help="lava: test samples to take along; else 10")
     ] = None,
+    sample: Annotated[
+        int | None, typer.Option(min=0, help="sanafe: test sample whose spikes go into the files")
+    ] = None,
     verify: Annotated[bool, typer.Option(help="lava: run it, compare every spike")] = False,
     out: Annotated[
-        Path | None, typer.Option(help="nir: file; by default beside the network")
+        Path | None,
+        typer.Option("--out", "-o", help="nir: file, sanafe: folder; else beside the network"),
     ] = None,
     root: Root = None,
     as_json: AsJson = False,
 ) -> None:
-    """Export a network: to Lava with inputs and the spikes expected of it, or as NIR.
+    """Export a network: to Lava with inputs and the spikes expected of it, as NIR, or to SANA-FE.
 
-    To Lava goes a run. To NIR goes a network file, or a run's network in real numbers.
+    To Lava goes a run. To NIR goes a network file, or a run's network in real numbers. To SANA-FE
+    goes a network in a chip's integers, with the map of its deployment if there is one.
     """
-    asked = Asked(network, chip, samples, verify, out, root)
+    asked = Asked(network, chip, samples, sample, verify, out, root)
     _check_options(asked, to)
     done = FORMATS[to].export(asked)
     emit(done.content, done.lines, as_json=as_json)
@@ -79,7 +87,7 @@ def export(
 
 def _check_options(asked: Asked, to: Target) -> None:
     """Refuse an option that the format does not know: it would be ignored in silence."""
-    given = {name: getattr(asked, name) for name in ("chip", "samples", "verify", "out")}
+    given = {name: getattr(asked, name) for name in ("chip", "samples", "sample", "verify", "out")}
     for name, value in given.items():
         if value not in (None, False) and name not in FORMATS[to].options:
             known = " or ".join(f"`--to {t}`" for t, f in FORMATS.items() if name in f.options)
@@ -119,7 +127,34 @@ def _to_nir(asked: Asked) -> Exported:
     return Exported({"file": str(path), "verdicts": [asdict(v) for v in verdicts]}, lines)
 
 
+def _to_sanafe(asked: Asked) -> Exported:
+    import hwsim
+    from neuro.sanafe import place, sample_of
+
+    opened, spec = open_network(asked.network), hwsim.load_chip(asked.chip or "loihi1-fitted")
+    if opened.run is None:
+        path = Path(asked.network)
+        folder = path.with_name(f"{path.stem}-sanafe")
+        if asked.sample is not None:
+            raise ValueError(
+                f"`--sample` is of a run's test set, {path} is a network file: leave it out, or "
+                "give spikes to `hwsim.write_sanafe`"
+            )
+    else:
+        folder = opened.run.path / "sanafe"
+    folder, sample = asked.out or folder, None
+    with compiling_said():
+        plan, how = place(opened.network, spec, opened.run)
+        if opened.run is not None and asked.sample is not None:
+            sample = sample_of(opened.run, asked.sample, asked.root)
+        hwsim.write_sanafe(plan, folder, sample=sample)
+    content = {"folder": str(folder), "chip": spec.name, "map": how, "sample": asked.sample}
+    lines = [f"sana-fe    {folder}: its README.md says how to run it", f"map        {how}"]
+    return Exported(content, lines)
+
+
 FORMATS = {
     Target.LAVA: Format(_to_lava, frozenset({"chip", "samples", "verify"})),
     Target.NIR: Format(_to_nir, frozenset({"out"})),
+    Target.SANAFE: Format(_to_sanafe, frozenset({"chip", "sample", "out"})),
 }
