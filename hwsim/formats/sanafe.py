@@ -67,9 +67,10 @@ def check(plan: Plan) -> None:
     """
     if not plan.network.is_integer:
         raise ValueError("the network is real, a chip's integers are exported: quantise it first")
-    if plan.n_chips > 1:
+    if plan.cores[-1] >= plan.chip.limits.cores:
         raise ValueError(
-            f"the plan takes {plan.n_chips} chips, SANA-FE has one: export a smaller network"
+            f"the plan goes to core {plan.cores[-1]}, one chip has {plan.chip.limits.cores} and "
+            "SANA-FE one chip: export a smaller network"
         )
     for population in plan.network.populations:
         if lack := _lack(population):

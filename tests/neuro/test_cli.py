@@ -21,6 +21,7 @@ from neuro.deploy import file_digest
 from neuro.mapping import PROFILE_SAMPLES
 from neuro.recipe import load_recipe
 from neuro.training.samples import load_split
+from tests import sanafe_twin
 from tests.neuro.tiny import TINY
 
 CHIP = "loihi1"
@@ -397,6 +398,38 @@ def test_a_lava_export_is_whole_and_keeps_a_verdict_on_the_same_files(neuro, run
     assert neuro("export", run, "--samples", 3)[0] == 0
     assert not (folder / "verdict.json").exists()  # it was of other samples
     assert not [p for p in run.iterdir() if p.name.startswith(".lava")]
+
+
+def test_a_run_goes_to_sanafe_with_the_map_of_its_deployment(neuro, run):
+    assert neuro("deploy", run, "--chip", "loihi1-fitted")[0] == 0
+    code, out, err = neuro("export", run, "--to", "sanafe", "--sample", 1, "--json")
+    assert code == 0, err
+    said, folder = json.loads(out), run / "sanafe"
+    assert (said["folder"], said["chip"]) == (str(folder), "loihi1-fitted")
+    assert said["map"].endswith("as deployed")
+    expected = json.loads((folder / "expected.json").read_text(encoding="utf-8"))
+    before = (folder / "network.net").read_bytes()
+    assert_one_line(neuro("export", run, "--to", "sanafe", "--sample", 99), "test sample 99 asked")
+    assert (folder / "network.net").read_bytes() == before
+    found = sanafe_twin.run(folder, hwsim.load_network(run / "chip.h5"), expected["steps"])
+    assert {name: int(sent.sum()) for name, sent in found.spikes.items()} == expected["spikes"]
+    assert found.sops == expected["sops"] + expected["hold"]["sops"] > 0
+    assert found.hops == expected["hops"]
+
+
+def test_a_network_file_goes_to_sanafe_without_a_sample(neuro, run):
+    file = run / "chip.h5"
+    assert neuro("export", file, "--to", "sanafe")[0] == 0
+    assert (run / "chip-sanafe" / "network.net").is_file()
+    assert neuro("export", file, "--to", "sanafe", "-o", run / "x", "--chip", "loihi2")[0] == 0
+    assert "name: loihi2" in (run / "x" / "architecture.yaml").read_text(encoding="utf-8")
+    sanafe = ("export", file, "--to", "sanafe")
+    assert_one_line(neuro(*sanafe, "--sample", 1), "`--sample` is of a run's test set", "leave it")
+    assert_one_line(neuro(*sanafe, "-o", run), "which is no file of an export: name a new folder")
+    assert_one_line(neuro(*sanafe, "--samples", 3), "`--samples` is for `--to lava`")
+    assert_one_line(neuro(*sanafe, "--chip", "truenorth"), "chip truenorth has a tick")
+    real = ("export", run / "network.h5", "--to", "sanafe")
+    assert_one_line(neuro(*real), "real")
 
 
 def test_a_network_that_does_not_fit(neuro, home, tmp_path):
