@@ -14,7 +14,7 @@ Unit = dict[str, Any]
 
 SOMA, INPUT, HOLD, HOLD_SYNAPSE = "lif", "input", "hold", "hold_synapse"
 SOMA_EVENTS = ("access_neuron", "update_neuron", "spike_out")
-WHATS = ("energy", "latency")
+TABLES = {"energy": "energy", "latency": "time"}  # of our chip, by SANA-FE's word
 SYNAPSES = {kind: f"{kind.__name__.lower()}_synapse" for kind in SOP}
 SIDES = {"north": "hop_ns", "south": "hop_ns", "east": "hop_ew", "west": "hop_ew"}
 
@@ -62,7 +62,7 @@ def _tile(chip: ChipSpec, name: str, cores: list[Unit]) -> Unit:
     hops = {
         f"{what}_{side}_hop": _price(chip, what, event)
         for side, event in SIDES.items()
-        for what in WHATS
+        for what in TABLES
     }
     return {"name": name, "attributes": hops, "core": cores}
 
@@ -70,7 +70,7 @@ def _tile(chip: ChipSpec, name: str, cores: list[Unit]) -> Unit:
 def _core(chip: ChipSpec, name: str, *, held: bool) -> Unit:
     """A core of the chip; with a synapse for what holds its neurons, where any are held."""
     soma = _prices(chip, access_neuron="update_inactive", spike_out="spike")
-    for what in WHATS:  # an active update is an access, and an update on top
+    for what in TABLES:  # an active update is an access, and an update on top
         active = _price(chip, what, "update_active")
         soma[f"{what}_update_neuron"] = active - soma[f"{what}_access_neuron"]
     synapses = [
@@ -92,14 +92,14 @@ def _core(chip: ChipSpec, name: str, *, held: bool) -> Unit:
 
 def _source(chip: ChipSpec, name: str, n: int, *, sends_free: bool) -> Unit:
     """A core of neurons that send given spikes, and cost nothing but what they send."""
-    nothing = dict.fromkeys([f"{what}_{event}" for event in SOMA_EVENTS for what in WHATS], 0.0)
+    nothing = dict.fromkeys([f"{what}_{event}" for event in SOMA_EVENTS for what in TABLES], 0.0)
     sent = _prices(chip, message_out="packet")
     return _pipeline(
         name,
         n,
-        [_unit("unused", "current_based", {f"{what}_process_spike": 0.0 for what in WHATS})],
+        [_unit("unused", "current_based", {f"{what}_process_spike": 0.0 for what in TABLES})],
         _unit(f"{name}[0..{n - 1}]", "input", nothing),
-        {f"{what}_message_in": 0.0 for what in WHATS},
+        {f"{what}_message_in": 0.0 for what in TABLES},
         dict.fromkeys(sent, 0.0) if sends_free else sent,
     )
 
@@ -113,7 +113,7 @@ def _pipeline(
     sent: dict[str, float],
 ) -> Unit:
     limits = {"max_neurons_supported": n_neurons}
-    free = {f"{what}_update": 0.0 for what in WHATS}
+    free = {f"{what}_update": 0.0 for what in TABLES}
     return {
         "name": name,
         "attributes": {"buffer_position": "soma", "buffer_inside_unit": False, **limits},
@@ -134,13 +134,13 @@ def _prices(chip: ChipSpec, **events: str) -> dict[str, float]:
     return {
         f"{what}_{name}": _price(chip, what, event)
         for name, event in events.items()
-        for what in WHATS
+        for what in TABLES
     }
 
 
 def _price(chip: ChipSpec, what: str, event: str) -> float:
     """A constant of the chip; 0 where it is no event of its own."""
-    table = "energy" if what == "energy" else "time"
+    table = TABLES[what]
     prices = getattr(chip, table)
     if event in ("sop_sparse", "sop_conv") and getattr(prices, event) is None:
         event = "sop"
