@@ -1,4 +1,6 @@
-"""What SANA-FE cannot say is refused by name, before any file is written."""
+"""What SANA-FE cannot say is refused by name before any file is written; what it can, it counts."""
+
+import json
 
 import numpy as np
 import pytest
@@ -10,6 +12,7 @@ from hwsim.mapping.retime import retime
 from hwsim.network import Network, Population, Projection, WeightWord
 from hwsim.neuron import FixedNeuron, GradedVec, Neuron
 from hwsim.synapses import Dense
+from tests import sanafe_twin
 
 CHIP = hwsim.load_chip("loihi1-fitted")
 
@@ -119,3 +122,22 @@ def test_an_earlier_export_is_replaced_and_nothing_else(tmp_path):
     with pytest.raises(ValueError, match=r"thesis\.txt is a file"):
         hwsim.write_sanafe(plan, folder / "thesis.txt")
     assert [path.name for path in tmp_path.iterdir()] == ["out"]  # no part of a folder is left
+
+
+@pytest.mark.parametrize("reset", ["zero", "subtract", "none"])
+def test_several_inputs_and_every_reset_count_the_same(reset, tmp_path):
+    """To the last step too, in which spikes are still on their way."""
+    neuron = FixedNeuron.of(v_th=[10, 25], dv=500, bias_mant=700, reset=reset)
+    plan = on(CHIP, network(neuron, n_inputs=2), (5, 9))
+    rng = np.random.default_rng(1)
+    sample = {p.name: rng.integers(0, 2, (9, 3)) for p in plan.network.inputs}
+    hwsim.write_sanafe(plan, tmp_path / "out", sample=sample)
+    expected = json.loads((tmp_path / "out" / "expected.json").read_text(encoding="utf-8"))
+    found = sanafe_twin.run(tmp_path / "out", plan.network, expected["steps"])
+    ours = hwsim.simulate(plan, {n: x[None] for n, x in sample.items()}, record="spikes")
+    for name, sent in ours.spikes.items():
+        assert np.array_equal(sent[0] != 0, found.spikes[name] != 0), name
+    assert any(sent[0, -1].any() for sent in ours.spikes.values())
+    assert (found.sops, found.packets, found.hops) == tuple(
+        expected[name] for name in ("sops", "packets", "hops")
+    )
