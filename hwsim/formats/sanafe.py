@@ -25,6 +25,30 @@ ARCHITECTURE, NETWORK, EXPECTED, README = (
     "expected.json",
     "README.md",
 )
+HOW_TO_RUN = """# A network on a chip, for SANA-FE 2.2.9
+
+`architecture.yaml` is the chip {chip} with its constants, `network.net` the network and where each
+neuron lies. The simulator itself:
+
+    ./sim -n -s architecture.yaml network.net {steps}
+
+In Python (`pip install sanafe`):
+
+    import sanafe
+    arch = sanafe.load_arch("architecture.yaml")
+    net = sanafe.load_net("network.net", arch, use_netlist_format=True)
+    chip = sanafe.SpikingChip(arch)
+    chip.load(net)
+    print(chip.sim({steps}, timing_model="simple"))
+
+| population | first neuron, `group.neuron` | last |
+|-|-|-|"""
+COMPARE = """`expected.json` has what to compare with: `sops` are SANA-FE's `spikes`, `packets` its
+`packets_sent`, `hops` the sum of its performance trace; energies by its names. Static power, the
+host, resets and barriers are in the bill, not in SANA-FE."""
+NO_SPIKES = "No spikes are in the files; outputs come {} steps late."
+HELD = """The groups between layers and inputs keep biases from acting before a layer's first step.
+They cost nothing, but SANA-FE counts their packets and synaptic events: those under `hold`."""
 MAX_SYNAPSES = 10_000_000  # SANA-FE takes 1 to 4 kB of memory for each
 
 
@@ -179,57 +203,24 @@ def _expected(plan: Plan, inputs: dict[str, AnyArray]) -> dict[str, Any]:
 
 
 def _readme(plan: Plan, holds: tuple[Held, ...], expected: dict[str, Any] | None) -> str:
-    steps = "STEPS" if expected is None else str(expected["steps"])
     at = addresses(plan.network, n_neurons(holds))
     rows = [f"| {name} | {neurons[0]} | {neurons[-1]} |" for name, neurons in at.items()]
-    lines = [
-        "# A network on a chip, for SANA-FE 2.2.9",
-        "",
-        f"`{ARCHITECTURE}` is the chip {plan.chip.name} with its constants, `{NETWORK}` the "
-        "network and where each neuron lies. The simulator itself:",
-        "",
-        f"    ./sim -n -s {ARCHITECTURE} {NETWORK} {steps}",
-        "",
-        "In Python (`pip install sanafe`):",
-        "",
-        "    import sanafe",
-        f'    arch = sanafe.load_arch("{ARCHITECTURE}")',
-        f'    net = sanafe.load_net("{NETWORK}", arch, use_netlist_format=True)',
-        "    chip = sanafe.SpikingChip(arch)",
-        "    chip.load(net)",
-        f'    print(chip.sim({steps}, timing_model="simple"))',
-        "",
-        "| population | first neuron, `group.neuron` | last |",
-        "|-|-|-|",
-        *rows,
-        "",
-    ]
-    if expected is None:
-        lines.append(f"No spikes are in the files; outputs come {plan.latency_steps} steps late.")
-    else:
-        lines.append(
-            f"`{EXPECTED}` has what to compare with: `sops` are its `spikes`, `packets` its "
-            "`packets_sent`, `hops` the sum of its performance trace; energies by its names. "
-            "Static power, the host, resets and barriers are in the bill, not in SANA-FE."
-        )
-    if holds:
-        lines += [
-            "",
-            "The groups between layers and inputs keep biases from acting before a layer's first "
-            "step. They cost nothing, but SANA-FE counts their packets and synaptic events: those "
-            "under `hold`.",
-        ]
-    return "\n".join(lines) + "\n"
+    said = [COMPARE if expected else NO_SPIKES.format(plan.latency_steps)]
+    said += [HELD] if holds else []
+    steps = expected["steps"] if expected else "STEPS"
+    head = HOW_TO_RUN.format(chip=plan.chip.name, steps=steps)
+    return "\n".join([head, *rows, "", "\n\n".join(said)]) + "\n"
 
 
 def _check_place(folder: Path) -> None:
     """Raise if something else than an earlier export would be lost."""
-    known = {ARCHITECTURE, NETWORK, EXPECTED, README}
     if folder.is_dir():
-        others = sorted({path.name for path in folder.iterdir()} - known)
-        if others:
+        found = {path.name for path in folder.iterdir()}
+        others = sorted(found - {ARCHITECTURE, NETWORK, EXPECTED, README})
+        if others or (found and not {ARCHITECTURE, NETWORK} <= found):
             raise ValueError(
-                f"{folder} holds {others[0]!r}, which is no file of an export: name a new folder"
+                f"{folder} holds {(others or sorted(found))[0]!r} and is no earlier export: name a "
+                "new folder"
             )
     elif folder.exists():
         raise ValueError(f"{folder} is a file: name a new folder")

@@ -116,12 +116,19 @@ def test_an_earlier_export_is_replaced_and_nothing_else(tmp_path):
     assert {path.name for path in folder.iterdir()} == names - {"expected.json"}
     assert "spikes:" not in (folder / "network.net").read_text(encoding="utf-8")
     (folder / "thesis.txt").write_text("mine", encoding="utf-8")
-    with pytest.raises(ValueError, match=r"holds 'thesis\.txt', which is no file of an export"):
+    with pytest.raises(ValueError, match=r"holds 'thesis\.txt' and is no earlier export"):
         hwsim.write_sanafe(plan, folder)
     assert (folder / "thesis.txt").read_text(encoding="utf-8") == "mine"
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "README.md").write_text("mine", encoding="utf-8")
+    with pytest.raises(ValueError, match=r"holds 'README\.md' and is no earlier export"):
+        hwsim.write_sanafe(plan, tmp_path / "mine")
     with pytest.raises(ValueError, match=r"thesis\.txt is a file"):
         hwsim.write_sanafe(plan, folder / "thesis.txt")
-    assert [path.name for path in tmp_path.iterdir()] == ["out"]  # no part of a folder is left
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "out",
+        "mine",
+    }  # no part of a folder is left
 
 
 @pytest.mark.parametrize("reset", ["zero", "subtract", "none"])

@@ -425,7 +425,7 @@ def test_a_network_file_goes_to_sanafe_without_a_sample(neuro, run):
     assert "name: loihi2" in (run / "x" / "architecture.yaml").read_text(encoding="utf-8")
     sanafe = ("export", file, "--to", "sanafe")
     assert_one_line(neuro(*sanafe, "--sample", 1), "`--sample` is of a run's test set", "leave it")
-    assert_one_line(neuro(*sanafe, "-o", run), "which is no file of an export: name a new folder")
+    assert_one_line(neuro(*sanafe, "-o", run), "is no earlier export: name a new folder")
     assert_one_line(neuro(*sanafe, "--samples", 3), "`--samples` is for `--to lava`")
     assert_one_line(neuro(*sanafe, "--chip", "truenorth"), "chip truenorth has a tick")
     real = ("export", run / "network.h5", "--to", "sanafe")
