@@ -29,9 +29,13 @@ from hwsim.network import Network
 
 @dataclass(frozen=True)
 class Twin:
-    """What SANA-FE found: (steps, neurons) of spikes by population, and its totals."""
+    """What SANA-FE found: (steps, neurons) of spikes by population, and its totals.
+
+    potentials: of the neurons whose potential is logged, after the last step.
+    """
 
     spikes: dict[str, AnyArray]
+    potentials: list[float]
     sops: int
     packets: int
     hops: int
@@ -49,7 +53,8 @@ def load(folder: Path) -> Any:
 
 def run(folder: Path, net: Network, n_steps: int) -> Twin:
     """Simulate, and gather its traces."""
-    found = load(folder).sim(n_steps, "simple", 1, 0, spike_trace=True, perf_trace=True)
+    traces = {"spike_trace": True, "potential_trace": True, "perf_trace": True}
+    found = load(folder).sim(n_steps, "simple", 1, 0, **traces)
     spikes = {p.name: np.zeros((n_steps, p.size), dtype=np.int8) for p in net.populations}
     where = _numbers(folder, net)
     for step, fired in enumerate(found["spike_trace"]):
@@ -58,6 +63,7 @@ def run(folder: Path, net: Network, n_steps: int) -> Twin:
             spikes[name][step, i] = 1
     return Twin(
         spikes=spikes,
+        potentials=found["potential_trace"][-1] if found["potential_trace"] else [],
         sops=found["spikes"],
         packets=found["packets_sent"],
         hops=sum(found["perf_trace"]["hops"]),

@@ -11,7 +11,7 @@ from hwsim.arrays import AnyArray
 from hwsim.atomic import atomic_folder
 from hwsim.energy import price
 from hwsim.formats.sanafe_chip import architecture
-from hwsim.formats.sanafe_net import Held, addresses, held, n_neurons, netlist
+from hwsim.formats.sanafe_net import ONE, Held, addresses, held, is_readout, n_neurons, netlist
 from hwsim.inputs import Samples, inputs_of
 from hwsim.mapping.plan import Plan
 from hwsim.network import Population, Projection
@@ -44,8 +44,9 @@ In Python (`pip install sanafe`):
 | population | first neuron, `group.neuron` | last |
 |-|-|-|"""
 COMPARE = """`expected.json` has what to compare with: `sops` are SANA-FE's `spikes`, `packets` its
-`packets_sent`, `hops` the sum of its performance trace; energies by its names. Static power, the
-host, resets and barriers are in the bill, not in SANA-FE."""
+`packets_sent`, `hops` the sum of its performance trace; energies by its names; `potentials` those
+of read-outs after the last step (`-v`, `potential_trace=True`). Static power, the host, resets and
+barriers are in the bill, not in SANA-FE."""
 NO_SPIKES = "No spikes are in the files; outputs come {} steps late."
 HELD = """The groups between layers and inputs keep biases from acting before a layer's first step.
 They cost nothing, but SANA-FE counts their packets and synaptic events: those under `hold`."""
@@ -55,8 +56,9 @@ MAX_SYNAPSES = 10_000_000  # SANA-FE takes 1 to 4 kB of memory for each
 def write_sanafe(plan: Plan, folder: Path, *, sample: Samples | None = None) -> None:
     """Write a folder that SANA-FE runs: the chip, the network on it, and how to run both.
 
-    With a sample its spikes are in the files, and so is what the simulator counts: spikes by
-    population, synaptic operations, packets, hops, and the energies that both have.
+    With a sample its spikes are in the files, and so is what the simulator finds: spikes by
+    population, potentials of read-outs, synaptic operations, packets, hops, and the energies that
+    both have.
 
     Args:
         folder: appears whole, or not at all. It may hold an earlier export.
@@ -179,7 +181,9 @@ def _expected(plan: Plan, inputs: dict[str, AnyArray]) -> dict[str, Any]:
     later = {
         name: np.concatenate([x, np.zeros_like(x[:, :1])], axis=1) for name, x in shaped.items()
     }
-    run, longer = simulate(plan, shaped, record="spikes"), simulate(plan, later)
+    silent = tuple(p.name for p in plan.network.populations if is_readout(p))
+    run = simulate(plan, shaped, record="spikes")
+    longer = simulate(plan, later, record="v", probe=silent)
     assert run.counts is not None
     assert longer.counts is not None
     counts = run.counts
@@ -187,6 +191,7 @@ def _expected(plan: Plan, inputs: dict[str, AnyArray]) -> dict[str, Any]:
     return {
         "steps": run.n_steps + plan.latency_steps,
         "spikes": {name: int(np.count_nonzero(sent)) for name, sent in run.spikes.items()},
+        "potentials": {name: (v[0, -2] / ONE).tolist() for name, v in longer.v.items()},
         "sops": int(longer.counts.sops.sum()),
         "packets": int(counts.packets.sum()),
         "hops": int(counts.hops_ew.sum() + counts.hops_ns.sum()),

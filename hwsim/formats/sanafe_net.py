@@ -75,6 +75,11 @@ def held(plan: Plan) -> tuple[Held, ...]:
     return tuple(found)
 
 
+def is_readout(p: Population) -> bool:
+    """Whether its neurons never fire, and answer by their potential."""
+    return p.neuron is not None and p.neuron.emits == "nothing"
+
+
 def n_neurons(holds: tuple[Held, ...]) -> int:
     """Neurons of `hold`: one for each population that is held and each of its tiles."""
     return sum(len(h.tiles) for h in holds)
@@ -152,7 +157,7 @@ def _neurons(at: list[str], p: Population, plan: Plan) -> Iterator[str]:
     """A group with what all its neurons share, then the neurons with what is their own."""
     neuron = p.neuron
     assert isinstance(neuron, FixedNeuron)
-    never = neuron.emits == "nothing"
+    never = is_readout(p)
     bias = neuron.bias / ONE
     fields = {
         "threshold": np.array(OUT_OF_REACH) if never else neuron.v_th,
@@ -166,7 +171,8 @@ def _neurons(at: list[str], p: Population, plan: Plan) -> Iterator[str]:
     words += [f"reset_mode={RESETS[neuron.reset]}", "reset=0"]
     if neuron.refractory:
         words.append(f"refractory_delay={neuron.refractory + 1}")  # counts the step of the spike
-    units = f"soma_hw_name={SOMA} synapse_hw_name={_first_kind(plan, p.name)} log_spikes=1"
+    log = "log_v=1" if never else "log_spikes=1"
+    units = f"soma_hw_name={SOMA} synapse_hw_name={_first_kind(plan, p.name)} {log}"
     yield f"g {p.size} {units} {' '.join(words)}\n"
     own = {name: values.tolist() for name, values in each.items() if name not in shared}
     if own:

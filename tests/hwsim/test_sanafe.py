@@ -130,9 +130,9 @@ def biased(rng):
     """Biases from layers' own first steps on, thresholds of neurons, rest, a read-out."""
     bias = rng.integers(-900, 900, (6, 1, 1))
     slow = FixedNeuron.of(
-        v_th=rng.integers(150, 300, 60), dv=819, bias_mant=-3000, bias_exp=2, refractory=2
+        v_th=rng.integers(150, 300, 60), dv=819, bias_mant=-900, bias_exp=2, refractory=2
     )
-    late = FixedNeuron.of(v_th=300, dv=819, bias_mant=rng.integers(-2000, 2000, 40))
+    late = FixedNeuron.of(v_th=300, dv=819, bias_mant=rng.integers(-900, 900, 40), bias_exp=3)
     out = FixedNeuron.of(v_th=1, bias_mant=700, reset="none", emits="nothing")
     populations = (
         Population("in", (2, 12, 12)),
@@ -145,10 +145,10 @@ def biased(rng):
     projections = (
         join("in", "a.0", conv),
         Projection.of(
-            "a.0", "b", Dense.of(weights(rng, (60, 216), -8, 40)), word=WeightWord(exp=1)
+            "a.0", "b", Dense.of(weights(rng, (60, 216), -9, 12)), word=WeightWord(exp=1)
         ),
         join("b", "b", sparse(rng, 60, 60, 0.2, -20, 40), delay=1),
-        join("b", "c", Dense.of(weights(rng, (40, 60), -20, 90))),
+        join("b", "c", Dense.of(weights(rng, (40, 60), -30, 40))),
         join("c", "out", Dense.of(weights(rng, (10, 40), -20, 90))),
     )
     return Network(populations, projections), 0.1, 3
@@ -208,6 +208,10 @@ def test_every_spike_is_the_same(both):
         assert expected["spikes"][name] == theirs.spikes[name].sum()
         silent = population.neuron is not None and population.neuron.emits == "nothing"
         assert (theirs.spikes[name].sum() == 0) == silent
+    answers = [v for values in expected["potentials"].values() for v in values]
+    assert theirs.potentials == answers
+    if answers:
+        assert (64 * np.array(answers) == ours.output[0]).all()
 
 
 def test_synaptic_events_packets_and_hops_are_equal(both):
