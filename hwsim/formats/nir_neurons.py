@@ -12,6 +12,7 @@ from hwsim.synapses import Shape
 
 Discretise = Literal["euler", "exact"]
 DISCRETISATIONS = ("euler", "exact")
+SINGLE = 2.0**-21  # what a few roundings of a float32 may add up to
 LOWEST = float(np.finfo(np.float64).min)  # below any potential: a neuron that always sends
 
 
@@ -58,6 +59,9 @@ def neuron_of(node: Node, shape: Shape, how: Convention, *, reads_out: bool) -> 
     `v <- (1 - k) v + k (v_leak + r I)`, and of CubaLI(F) first
     `I <- (1 - k_syn) I + k_syn w_in S`; I and IF have `v <- v + dt r I`.
     A reset to `v_reset` is one to zero of `v - v_reset`.
+
+    Constants in float32 are ratios that their framework rounded: a `k r` that only these roundings
+    keep from 1 is 1, else a sum of weights that is the threshold would come to lie above it.
     """
     p = node.parameters()
     if node.kind == "Threshold":
@@ -67,6 +71,8 @@ def neuron_of(node: Node, shape: Shape, how: Convention, *, reads_out: bool) -> 
     tau = p.get("tau", p.get("tau_mem"))
     kept_v, gain = (np.ones(1), how.dt) if tau is None else _kept(node, tau, how)
     factor = np.asarray(gain * p["r"] * gain_u * p.get("w_in", 1.0))
+    if _is_single(node):
+        factor = np.where(np.abs(factor - 1) < SINGLE, 1.0, factor)
     fields: dict[str, Any] = {
         "decay_u": _simple(kept_u, shape),
         "decay_v": _simple(kept_v, shape),
@@ -116,8 +122,17 @@ def _kept(node: Node, tau: FloatArray, how: Convention) -> tuple[FloatArray, Any
     if tau.min() <= 0:
         raise ValueError(f"a time constant of node {node.name!r} is {tau.min():g}, must be above 0")
     ratio = how.dt / tau
+    if _is_single(node):
+        with np.errstate(all="ignore"):  # beyond float32 it is no better
+            rounded = np.float64(np.float32(how.dt) / tau.astype(np.float32))
+            ratio = np.where(np.abs(rounded - ratio) < SINGLE * ratio, rounded, ratio)
     gain = ratio if how.discretise == "euler" else -np.expm1(-ratio)
     return 1 - gain, gain
+
+
+def _is_single(node: Node) -> bool:
+    """Whether a neuron's constants were rounded to float32 before they were written."""
+    return np.asarray(node.fields.get("r")).dtype == np.float32
 
 
 def _simple(values: AnyArray, shape: Shape) -> FloatArray:

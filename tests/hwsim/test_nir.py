@@ -371,3 +371,17 @@ def test_a_step_that_nobody_names_is_asked_for():
     graph.metadata = {}
     with pytest.raises(ValueError, match="give `dt`"):
         read_nir(graph)
+
+
+@pytest.mark.parametrize("decay", [0.5, 0.75, 0.9, 0.96875])
+@pytest.mark.parametrize("dt", [1e-4, 1e-3, 0.7])
+def test_constants_rounded_to_float32_are_what_their_framework_had(decay, dt):
+    """Weights come in as they are: a sum that is the threshold is not above it."""
+    kept = np.full(3, decay, np.float32)
+    tau = np.float32(dt) / (1 - kept)  # as snnTorch computes it
+    ones = np.ones(3, np.float32)
+    node = nir.LIF(tau=tau, r=tau / np.float32(dt), v_leak=0 * ones, v_threshold=ones)
+    net = read_nir(graph_of(nir.Linear(np.eye(3)), node, dt=dt)).network
+    assert net.projections[0].synapses.weight.max() == 1
+    assert net["lif"].neuron.decay_v == pytest.approx(float(kept[0]), abs=1e-8)
+    assert not run(net, np.ones((1, 1, 3)), ("spikes",))[0].any()
