@@ -1,21 +1,20 @@
 """NIR out: a `Network` as a graph that any reader loads, the whole network in its metadata."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy import sparse
 
 from hwsim.arrays import FloatArray
 from hwsim.atomic import atomic_path
-from hwsim.formats.nir_linear import Window, unrolled
 from hwsim.formats.nir_read import Grade, NodeVerdict
 from hwsim.formats.nir_stored import GRAPH, NETWORK, content_hash, stored
+from hwsim.formats.nir_words import always_sends, matrix_of, of_one_group, pool_of, said_of
 from hwsim.network import Network, Population, Projection
-from hwsim.neuron import FixedNeuron, GradedVec, Neuron, SigmaDelta
-from hwsim.synapses import Conv2d, Dense, Shape, Sparse
+from hwsim.neuron import Neuron
+from hwsim.synapses import Conv2d, Shape
 
 LEAST_LEAK = 2.0**-52  # of a membrane that keeps all and has a bias: NIR has no `tau` without end
 MAX_WEIGHTS = 2**28  # of one projection, written as a matrix
@@ -53,14 +52,6 @@ def to_nir(net: Network) -> tuple[Any, tuple[NodeVerdict, ...]]:
     return graph, tuple(writer.verdicts)
 
 
-@dataclass(frozen=True, slots=True)
-class _Real:
-    """A neuron in real numbers, as far as NIR goes, and what it leaves out."""
-
-    neuron: Neuron
-    lost: str = ""
-
-
 @dataclass(slots=True)
 class _Writer:
     """Collects nodes and edges of one graph."""
@@ -71,13 +62,20 @@ class _Writer:
     edges: list[tuple[str, str]] = field(default_factory=list)
     names: dict[str, str] = field(default_factory=dict)
     verdicts: list[NodeVerdict] = field(default_factory=list)
+    gains: dict[str, float] = field(default_factory=dict)
     images: set[str] = field(default_factory=set)
+    carriers: dict[str, Projection] = field(default_factory=dict)
 
     def write(self) -> None:
+        self.gains = {p.name: self._gain(p) for p in self.net.populations}
         self.images = self._images()
+        self.carriers = self._carriers()
         for population in self.net.populations:
             self._add_population(population)
-        for projection in self.net.projections:
+        loops_first = sorted(self.net.projections, key=lambda q: q.source != q.target)
+        for (
+            projection
+        ) in loops_first:  # Norse answers with what the last edge of each node leads to
             self._add_projection(projection)
         self._add_output("output", self.names[self.net.output])
         joined = {source for source, _ in self.edges}
@@ -105,8 +103,8 @@ class _Writer:
             self.names[p.name] = self._new(p.name, self.nir.Input({"input": np.array(shape)}))
             self.verdicts.append(NodeVerdict(p.name, "Input", "exact"))
             return
-        real = _real(p.neuron, p.shape)
-        node = self._neuron(real.neuron, p.shape, shape)
+        real = said_of(p.neuron, p.shape)
+        node = self._neuron(p, real.neuron, shape)
         self.names[p.name] = self._new(p.name, node)
         grade: Grade = "approximate" if real.lost else "exact"
         said = f"only in the metadata: {real.lost}" if real.lost else ""
@@ -132,25 +130,71 @@ class _Writer:
             found -= lost
 
     def _is_window(self, q: Projection) -> bool:
-        """Whether `nir` types this convolution right: one group and square, or a pooling."""
+        """Whether `nir` types this convolution right: a square kernel, or a pooling."""
         conv = q.synapses
         if not isinstance(conv, Conv2d) or q.source == q.target:
             return False
         height, width = conv.weight.shape[2:]
-        return (conv.groups == 1 and height == width) or _pool(conv) != ""
+        return height == width or self._pool(q) != ""
 
-    def _neuron(self, neuron: Neuron, own: Shape, shape: Shape) -> Any:
+    def _pool(self, q: Projection) -> str:
+        """The pooling that a projection is, or ""."""
+        is_plain = self._scale(q) == 1 and self.carriers.get(q.target) is not q
+        return pool_of(q.synapses) if is_plain else ""
+
+    def _scale(self, q: Projection) -> float:
+        word = 2.0**q.word.exp if q.word else 1.0
+        return float(q.gain.flat[0]) * word * self.gains[q.target]
+
+    def _gain(self, p: Population) -> float:
+        """What weights onto a leaky membrane are multiplied by, so that its `r` is 1.
+
+        Norse takes `r` for 1; snnTorch takes any that is one for the layer. Where leaks differ, or
+        a pooling that is not square cannot be scaled, `r` says it.
+        """
+        if p.neuron is None:
+            return 1.0
+        neuron, own = said_of(p.neuron, p.shape).neuron, [q.synapses for q in self.net.into(p.name)]
+        leak = 1 - neuron.decay_v
+        if neuron.decay_u.any() or np.ptp(leak) or not leak.any():
+            return 1.0
+        is_stuck = any(pool_of(s) and np.ptp(s.weight.shape[2:]) for s in own)
+        return 1.0 if is_stuck else float(1 / leak.flat[0])
+
+    def _carriers(self) -> dict[str, Projection]:
+        """By population, the projection whose node adds its bias: few readers take `v_leak`."""
+        found: dict[str, Projection] = {}
+        for q in self.net.projections:
+            p = self.net[q.target]
+            neuron = said_of(p.neuron, p.shape).neuron
+            if p.name in found or neuron.decay_u.any() or not neuron.bias.any():
+                continue
+            if q.source == q.target or q.delay.any():
+                continue
+            if self._is_image(q):
+                bias = np.broadcast_to(neuron.bias, p.shape).reshape(p.shape[0], -1)
+                if np.ptp(q.synapses.weight.shape[2:]) or np.ptp(bias, axis=1).any():
+                    continue
+            found[p.name] = q
+        return found
+
+    def _is_image(self, q: Projection) -> bool:
+        """Whether a projection is written as a convolution or a pooling."""
+        return self._is_window(q) and q.source in self.images
+
+    def _neuron(self, p: Population, neuron: Neuron, shape: Shape) -> Any:
         def full(values: object) -> FloatArray:
-            return np.broadcast_to(np.asarray(values, np.float64), own).reshape(shape).copy()
+            return np.broadcast_to(np.asarray(values, np.float64), p.shape).reshape(shape).copy()
 
         dt, nir = self.net.dt_s, self.nir
-        decay_u, decay_v, bias = full(neuron.decay_u), full(neuron.decay_v), full(neuron.bias)
+        decay_u, decay_v = full(neuron.decay_u), full(neuron.decay_v)
+        bias = full(0.0 if p.name in self.carriers else neuron.bias)
         v_th = {"v_threshold": full(neuron.v_th), "v_reset": np.zeros(shape)}
-        sends = {} if neuron.emits == "nothing" or _always_sends(neuron) else v_th
+        sends = {} if neuron.emits == "nothing" or always_sends(neuron) else v_th
         if not decay_u.any() and (decay_v == 1).all() and not bias.any():
             return (nir.IF if sends else nir.I)(r=full(1 / dt), **sends)
         leak = np.maximum(1 - decay_v, LEAST_LEAK)
-        membrane = {"r": 1 / leak, "v_leak": bias / leak}
+        membrane = {"r": 1 / leak / self.gains[p.name], "v_leak": bias / leak}
         if not decay_u.any():
             return (nir.LIF if sends else nir.LI)(tau=dt / leak, **membrane, **sends)
         current = {"tau_syn": dt / (1 - decay_u), "w_in": 1 / (1 - decay_u)}
@@ -164,14 +208,15 @@ class _Writer:
             lost.append("a gain per step, of which the first is written")
         if q.word is not None:
             lost.append("weights stand without their word and its rounding")
-        scale = float(q.gain.flat[0]) * (2.0**q.word.exp if q.word else 1.0)
         name = f"{q.source}->{q.target}"
-        for part, delay in self._parts(q, source, target, scale):
+        for part, delay in self._parts(q, source, target):
             here = self._source(q, part)
             last = self._new(name, part)
             self.edges.append((here, last))
             is_loop = q.source == q.target and delay == 1
-            if delay and not is_loop:  # a loop takes one step wherever NIR is run
+            if is_loop:  # it takes one step wherever NIR is run
+                last = self._flatten(last, (target.size,))  # keeps snnTorch from rewiring the loop
+            elif delay:
                 shape = target.shape if self._is_kept(part) else (target.size,)
                 steps = np.full(shape, delay * self.net.dt_s)
                 node = self._new(f"{name} delay", self.nir.Delay(steps))
@@ -185,7 +230,7 @@ class _Writer:
         self.verdicts.append(NodeVerdict(name, type(q.synapses).__name__, grade, said))
 
     def _is_kept(self, part: Any) -> bool:
-        return not isinstance(part, self.nir.Linear)
+        return not isinstance(part, self.nir.Affine)
 
     def _source(self, q: Projection, part: Any) -> str:
         """Where a part starts: at its source, flattened for a matrix."""
@@ -195,36 +240,28 @@ class _Writer:
         return self._flatten(name, shape)
 
     def _flatten(self, name: str, shape: Shape) -> str:
-        node = self.nir.Flatten({"input": np.array(shape)}, start_dim=0, end_dim=-1)
+        start = -len(shape)  # counted from the end: readers disagree about the axis of the batch
+        node = self.nir.Flatten({"input": np.array(shape)}, start_dim=start, end_dim=-1)
         flat = self._new(f"{name} flat", node)
         self.edges.append((name, flat))
         return flat
 
     def _parts(
-        self, q: Projection, source: Population, target: Population, scale: float
+        self, q: Projection, source: Population, target: Population
     ) -> Iterator[tuple[Any, int]]:
         """A node for the synapses of each delay."""
-        nir, conv = self.nir, q.synapses
-        if isinstance(conv, Conv2d) and self._is_window(q) and source.name in self.images:
-            pool = _pool(conv) if scale == 1 else ""
+        nir, conv, scale = self.nir, q.synapses, self._scale(q)
+        if isinstance(conv, Conv2d) and self._is_image(q):
+            pool = self._pool(q)
             if pool:
                 sizes = (conv.weight.shape[2:], conv.stride, conv.padding)
                 yield getattr(nir, pool)(*(np.array(s) for s in sizes)), int(q.delay)
                 return
-            if conv.groups == 1 and conv.weight.shape[2] == conv.weight.shape[3]:
-                yield (
-                    nir.Conv2d(
-                        source.shape[1:],
-                        conv.weight * scale,
-                        conv.stride,
-                        conv.padding,
-                        conv.dilation,
-                        conv.groups,
-                        np.zeros(conv.weight.shape[0]),
-                    ),
-                    int(q.delay),
-                )
-                return
+            bias = self._bias(q, target).reshape(target.shape[0], -1)[:, 0]
+            geometry = (conv.stride, conv.padding, conv.dilation, 1)
+            weight = of_one_group(conv) * scale
+            yield nir.Conv2d(source.shape[1:], weight, *geometry, bias), int(q.delay)
+            return
         if source.size * target.size > MAX_WEIGHTS:
             raise ValueError(
                 f"projection {q.source} -> {q.target} needs a matrix of {target.size:,} by "
@@ -233,95 +270,12 @@ class _Writer:
         delays = np.unique(q.delay)
         for delay in delays.tolist():
             only = None if len(delays) == 1 else q.delay == delay
-            yield nir.Linear(_matrix(q, source, target, only) * scale), delay
+            weight = matrix_of(q, source, target, only) * scale
+            yield nir.Affine(weight, self._bias(q, target)), delay  # sinabs knows no `Linear`
 
-
-def _pool(conv: Conv2d) -> str:
-    """The pooling that a convolution is, or ""."""
-    n, per_group, height, width = conv.weight.shape
-    if n != conv.groups or per_group != 1 or conv.dilation != (1, 1):
-        return ""
-    if (conv.weight == 1).all():
-        return "SumPool2d"
-    return "AvgPool2d" if (conv.weight == 1 / (height * width)).all() else ""
-
-
-def _matrix(q: Projection, source: Population, target: Population, only: Any) -> FloatArray:
-    """Weights as (target, source); `only` of some synapses."""
-    synapses = q.synapses
-    if isinstance(synapses, Conv2d):
-        pads, geometry = synapses.padding, (synapses.dilation, synapses.groups)
-        window = Window(
-            synapses.weight.astype(np.float64),
-            synapses.stride,
-            pads,
-            pads,
-            *geometry,
-            source.shape,
-            target.shape,
-        )
-        return np.asarray(unrolled(window).todense())
-    weight = synapses.weight.astype(np.float64)
-    if only is not None:
-        weight = np.where(only, weight, 0.0)
-    if isinstance(synapses, Dense):
-        return weight
-    assert isinstance(synapses, Sparse)
-    ends = (synapses.target, synapses.source)
-    made = sparse.coo_array((weight, ends), shape=(target.size, source.size))
-    return np.asarray(made.todense())
-
-
-def _always_sends(neuron: Neuron) -> bool:
-    lowest = float(np.finfo(np.float64).min)
-    return neuron.emits == "graded" and bool((neuron.v_th == lowest).all())
-
-
-def _real(neuron: Any, shape: Shape) -> _Real:
-    """What NIR can say of a neuron."""
-    if isinstance(neuron, Neuron):
-        return _of_real(neuron, shape)
-    if isinstance(neuron, FixedNeuron):
-        made = Neuron.of(
-            decay_u=(4095 - neuron.du) / 4096,
-            decay_v=(4096 - neuron.dv) / 4096,
-            v_th=neuron.v_th,
-            bias=neuron.bias / 64,
-            emits="nothing" if neuron.emits == "nothing" else "spikes",
-        )
-        lost = ["a chip's integers", *_conventions(neuron)]
-        if neuron.kind != "spikes":
-            lost.append(f"{neuron.kind} spikes")
-        return _Real(made, ", ".join(lost))
-    if isinstance(neuron, GradedVec):
-        return _Real(Neuron.of(decay_v=0, v_th=neuron.v_th), "graded messages")
-    assert isinstance(neuron, SigmaDelta)
-    return _Real(Neuron.of(v_th=neuron.v_th), "sigma-delta coding")
-
-
-def _of_real(neuron: Neuron, shape: Shape) -> _Real:
-    is_spiking = neuron.emits != "nothing" and not _always_sends(neuron)
-    lost = _conventions(neuron) if is_spiking else []
-    if neuron.v_th.ndim > len(shape):
-        neuron = replace(neuron, v_th=neuron.v_th[0])
-        lost.append("a threshold per step, of which the first is written")
-    if neuron.emits == "graded" and is_spiking:
-        lost.append("graded spikes")
-    if neuron.v_init.any():
-        lost.append("the first potential")
-    return _Real(neuron, ", ".join(lost))
-
-
-def _conventions(neuron: Neuron | FixedNeuron) -> list[str]:
-    """What differs from NIR's spike: above the threshold, then to zero."""
-    said = []
-    if neuron.reset != "zero":
-        said.append(f"reset {neuron.reset!r}")
-    if neuron.refractory:
-        said.append(f"{neuron.refractory} refractory steps")
-    if isinstance(neuron, Neuron):
-        if neuron.reset_late:
-            said.append("a late reset")
-        if neuron.fires != "above":
-            said.append("firing at the threshold")
-    return said
+    def _bias(self, q: Projection, target: Population) -> FloatArray:
+        """What a projection adds in every step, for each neuron."""
+        bias = np.zeros(1)
+        if self.carriers.get(target.name) is q:
+            bias = said_of(target.neuron, target.shape).neuron.bias * self.gains[target.name]
+        return np.broadcast_to(bias, target.shape).ravel().astype(np.float64)

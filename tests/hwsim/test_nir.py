@@ -79,7 +79,7 @@ def test_a_plain_reader_gets_delays_pools_and_groups():
     populations = (
         hwsim.Population("in", (2, 6, 6)),
         image("conv", (2, 6, 6)),
-        image("pool", (2, 3, 3)),
+        hwsim.Population("pool", (2, 3, 3), hwsim.Neuron.of()),
         image("group", (4, 2, 1)),
         hwsim.Population("out", (5,), hwsim.Neuron.of(decay_u=0.5, decay_v=0.9, emits="nothing")),
     )
@@ -100,12 +100,38 @@ def test_a_plain_reader_gets_delays_pools_and_groups():
     graph, verdicts = to_nir(net)
     assert {v.grade for v in verdicts} == {"exact"}
     kinds = {type(node).__name__ for node in graph.nodes.values()}
-    assert {"Conv2d", "SumPool2d", "Delay", "Linear", "LIF", "CubaLI"} <= kinds
+    assert {"Conv2d", "SumPool2d", "Delay", "Affine", "LIF", "CubaLI"} <= kinds
     graph.metadata = {}
     x = (rng.random((1, 12, 2, 6, 6)) < 0.4) * 1.0
     (v,), (v2,) = (run(n, x, ("v",)) for n in (net, read_nir(graph, dt=net.dt_s).network))
     assert np.ptp(v) > 1
     assert np.allclose(v, v2)
+
+
+@pytest.mark.parametrize("window", [(2, 2), (1, 3)])
+@pytest.mark.parametrize("weight", [1.0, "mean", 0.3])
+@pytest.mark.parametrize("gain", [1.0, 0.5])
+@pytest.mark.parametrize("neuron", [{}, {"bias": 0.1}, {"decay_v": 0.8, "bias": 0.1}])
+def test_a_plain_reader_gets_images_from_pools(window, weight, gain, neuron):
+    """Scaled, or with a bias, a square pooling is a convolution."""
+    weight = 1 / (window[0] * window[1]) if weight == "mean" else weight
+    populations = (
+        hwsim.Population("in", (2, 6, 6)),
+        hwsim.Population("pool", (2, 6 // window[0], 6 // window[1]), hwsim.Neuron.of(**neuron)),
+    )
+    pool = hwsim.Conv2d.pool(2, window, weight=weight)
+    net = hwsim.Network(populations, (hwsim.Projection.of("in", "pool", pool, gain=gain),))
+    graph, _ = to_nir(net)
+    nir.NIRGraph(graph.nodes, graph.edges, type_check=True)  # as other readers see it
+    graph.metadata = {}
+    x = (np.random.default_rng(0).random((1, 12, 2, 6, 6)) < 0.4) * 1.0
+    plain = read_nir(graph, dt=net.dt_s).network
+    (s, v), (s2, v2) = run(net, x), run(plain, x)
+    assert s.any()
+    assert np.array_equal(s, s2)
+    assert np.allclose(v, v2)
+    if window[0] == window[1]:
+        assert plain["pool"].shape == net["pool"].shape
 
 
 @pytest.mark.parametrize("name", ["output", "a/b", "a.b", ".", "ü ->", "unused", "bias"])
@@ -360,7 +386,7 @@ def test_a_graph_changed_since_is_read_from_its_nodes(tmp_path):
     write_nir(net, tmp_path / "net.nir")
     graph = nir.read(tmp_path / "net.nir")
     assert read_nir(graph).network.digest == net.digest
-    next(n for n in graph.nodes.values() if isinstance(n, nir.Linear)).weight[0, 0] += 1
+    next(n for n in graph.nodes.values() if isinstance(n, nir.Affine)).weight[0, 0] += 1
     changed = read_nir(graph).network
     assert changed.digest != net.digest
     assert changed.projections[0].synapses.weight[0, 0] > net.projections[0].synapses.weight[0, 0]
