@@ -1,6 +1,6 @@
-"""Small convolutional networks as users of snnTorch and sinabs build them, and their spikes.
+"""Small convolutional networks as users of snnTorch, sinabs and Norse build them, and their spikes.
 
-Both frameworks are imported where they are used: either may be missing.
+The frameworks are imported where they are used: any may be missing.
 """
 
 from collections.abc import Iterator
@@ -11,8 +11,8 @@ import torch
 from torch import nn
 
 N_STEPS = 12
-FRAMEWORKS = ("snntorch", "sinabs")
-SPIKING = {"snntorch": ("Leaky",), "sinabs": ("IAFSqueeze", "LIFSqueeze")}
+FRAMEWORKS = ("snntorch", "sinabs", "norse")
+SPIKING = ("Leaky", "IAFSqueeze", "LIFSqueeze", "LIFBoxCell")
 
 
 def snntorch_net() -> nn.Sequential:
@@ -61,9 +61,34 @@ def sinabs_net() -> nn.Sequential:
     )
 
 
+def norse_net() -> nn.Sequential:
+    """Leaky neurons that reset to zero; without poolings and `Flatten`, which it cannot export."""
+    import norse.torch as norse
+
+    def leaky(*shape: int) -> nn.Module:
+        parameters = norse.LIFBoxParameters(
+            tau_mem_inv=torch.full(shape, 250.0),
+            v_th=torch.ones(shape),
+            v_leak=torch.zeros(shape),
+            v_reset=torch.zeros(shape),
+            method="super",
+            alpha=torch.tensor(10.0),
+        )
+        return norse.LIFBoxCell(parameters, dt=1e-3)
+
+    return norse.SequentialState(
+        nn.Conv2d(2, 8, 5, stride=2),
+        leaky(8, 15, 15),
+        nn.Conv2d(8, 16, 3, stride=2),
+        leaky(16, 7, 7),
+        nn.Conv2d(16, 10, 7),
+        leaky(10, 1, 1),
+    )
+
+
 def net_of(framework: str) -> nn.Sequential:
     """The network of a framework, untrained."""
-    return {"snntorch": snntorch_net, "sinabs": sinabs_net}[framework]()
+    return {"snntorch": snntorch_net, "sinabs": sinabs_net, "norse": norse_net}[framework]()
 
 
 def parameters(net: nn.Sequential) -> dict[str, torch.Tensor]:
@@ -76,17 +101,24 @@ def run(framework: str, net: nn.Sequential, frames: torch.Tensor) -> torch.Tenso
     if framework == "sinabs":
         net.apply(lambda layer: layer.reset_states() if hasattr(layer, "reset_states") else None)
         return net(frames.flatten(0, 1)).unflatten(0, frames.shape[:2])
+    if framework == "norse":
+        state, out = None, []
+        for frame in frames.unbind(1):
+            spikes, state = net(frame, state)
+            out.append(spikes.flatten(1))
+        return torch.stack(out, dim=1)
     net.apply(lambda layer: layer.reset_mem() if hasattr(layer, "reset_mem") else None)
     return torch.stack([net(frame) for frame in frames.unbind(1)], dim=1)
 
 
 @contextmanager
-def counted(framework: str, net: nn.Sequential, n_samples: int) -> Iterator[list[torch.Tensor]]:
+def counted(net: nn.Sequential, n_samples: int) -> Iterator[list[torch.Tensor]]:
     """Spikes per sample of every spiking layer, added up while this lasts."""
-    layers = [m for m in net if type(m).__name__ in SPIKING[framework]]
+    layers = [m for m in net.children() if type(m).__name__ in SPIKING]
     counts = [torch.zeros(n_samples, dtype=torch.int64) for _ in layers]
 
-    def add(i: int, out: torch.Tensor) -> None:
+    def add(i: int, out: torch.Tensor | tuple[torch.Tensor, ...]) -> None:
+        out = out[0] if isinstance(out, tuple) else out
         counts[i] += out.reshape(n_samples, -1).sum(1).long()
 
     hooks = [
@@ -102,6 +134,6 @@ def counted(framework: str, net: nn.Sequential, n_samples: int) -> Iterator[list
 
 def layer_counts(framework: str, net: nn.Sequential, frames: np.ndarray) -> np.ndarray:
     """What the framework itself counts: (samples, spiking layers)."""
-    with torch.no_grad(), counted(framework, net, len(frames)) as counts:
+    with torch.no_grad(), counted(net, len(frames)) as counts:
         run(framework, net, torch.tensor(frames, dtype=torch.float32))
     return torch.stack(counts, dim=1).numpy()

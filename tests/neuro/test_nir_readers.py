@@ -1,7 +1,5 @@
 """Files that we write, read by snnTorch, Norse and sinabs: they fire the same spikes as ours."""
 
-import warnings
-
 import nir
 import numpy as np
 import pytest
@@ -14,7 +12,6 @@ N_SAMPLES, N_STEPS = 3, 50
 LIF = {"decay_v": 0.75, "v_th": 1.0}
 CUBA = {"decay_u": 0.5, "decay_v": 0.75, "v_th": 1.5}
 IF = {"v_th": 3.0}
-OLD_JIT = r"`torch.jit.script` is (deprecated|not supported in Python 3.14\+).*"
 OLD_LOADER = "nirtorch.load is being deprecated in favour of nirtorch.nir_to_torch. Please refer .*"
 
 
@@ -28,9 +25,7 @@ def snntorch_run(graph, x):
 
 def norse_run(graph, x):
     """The same in Norse."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", OLD_JIT, DeprecationWarning)
-        norse = pytest.importorskip("norse.torch", reason="pip install --no-deps norse==1.1.0")
+    norse = pytest.importorskip("norse.torch", reason="pip install --no-deps norse==1.1.0")
     return stepped(norse.from_nir(graph, dt=DT), x)
 
 

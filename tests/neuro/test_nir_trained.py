@@ -1,4 +1,4 @@
-"""Networks trained and exported by snnTorch and sinabs count the same spikes here, by layer."""
+"""Networks that snnTorch, sinabs and Norse trained and exported count the same spikes here."""
 
 import functools
 from pathlib import Path
@@ -15,6 +15,7 @@ HERE = Path(__file__).parents[1] / "data" / "nir"
 N_SAMPLES = 20
 CONVENTIONS = {
     "snntorch": {"dt": 1e-4, "reset": "subtract", "reset_late": True},
+    "norse": {"dt": 1e-6},  # it writes dt * tau: 1e-3 times 1e-3
     "sinabs": {"dt": 1.0, "discretise": "exact", "reset": "subtract", "fires": "reached"},
 }
 
@@ -65,6 +66,8 @@ def test_a_trained_network_counts_the_same_in_every_layer(framework):
         ("snntorch", {"reset_late": False}),
         ("sinabs", {"discretise": "euler"}),
         ("sinabs", {"reset": "zero"}),
+        ("norse", {"reset": "subtract"}),
+        ("norse", {"dt": 2e-6}),
     ],
 )
 def test_another_convention_counts_others(framework, other):

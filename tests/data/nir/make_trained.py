@@ -1,13 +1,8 @@
-# /// script
-# requires-python = ">=3.11,<3.13"
-# dependencies = [
-#   "nir==1.0.8", "nirtorch==2.6", "snntorch==1.0.0", "sinabs==3.1.3", "torch==2.13.0", "numpy",
-#   "tonic>=1.6", "pydantic>=2", "platformdirs",
-# ]
-# ///
-"""Train a small convolutional network in snnTorch and in sinabs, and export it to NIR from there.
+"""Train a small convolutional network in snnTorch, sinabs or Norse, and export it from there.
 
-    NEURO_DATA=DIR python tests/data/nir/make_trained.py snntorch|sinabs
+    NEURO_DATA=DIR .venv/bin/python tests/data/nir/make_trained.py snntorch|sinabs|norse
+
+in the environment that `make test` sets up.
 
 FRAMEWORK.nir is what the framework's own exporter wrote. FRAMEWORK.npz has the parameters as the
 framework trained them (`state/...`), `counts`: spikes of the 20 test recordings of `nmnist-slice`
@@ -31,7 +26,8 @@ sys.path.insert(0, str(HERE.parents[2]))
 from neuro import datasets  # noqa: E402
 from tests.nir_trained import N_STEPS, layer_counts, net_of, parameters, run  # noqa: E402
 
-EPOCHS, BATCH, RATE, SEED = 15, 50, 3e-3, 0
+EPOCHS = {"snntorch": 15, "sinabs": 15, "norse": 30}
+BATCH, RATE, SEED = 50, 3e-3, 0
 BINNING = datasets.Binning(n_steps=N_STEPS, clip=1)
 
 
@@ -47,7 +43,7 @@ def train(framework: str, net: torch.nn.Sequential) -> None:
     order = torch.Generator().manual_seed(SEED)
     weights = [p for n, p in net.named_parameters() if n in parameters(net)]
     optimiser = torch.optim.Adam(weights, lr=RATE)
-    for epoch in range(EPOCHS):
+    for epoch in range(EPOCHS[framework]):
         total = 0.0
         for rows in torch.randperm(len(labels), generator=order).split(BATCH):
             logits = run(framework, net, frames[rows]).sum(1)
@@ -70,6 +66,12 @@ def export(framework: str, net: torch.nn.Sequential, frames: torch.Tensor) -> ni
 
             graph = to_nir(net, frames[0])  # one recording, its steps in a row
             graph.infer_types()  # without the shapes that are missing, `nir` cannot write it
+            return graph
+        if framework == "norse":
+            from norse.torch import to_nir
+
+            graph = to_nir(net, frames[0, 0])
+            graph.infer_types()
             return graph
         from snntorch.export_nir import export_to_nir
 
