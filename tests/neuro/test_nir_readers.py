@@ -1,5 +1,7 @@
 """Files that we write, read by snnTorch, Norse and sinabs: they fire the same spikes as ours."""
 
+from dataclasses import replace
+
 import nir
 import numpy as np
 import pytest
@@ -23,10 +25,10 @@ def snntorch_run(graph, x):
     return stepped(import_from_nir(graph), x)
 
 
-def norse_run(graph, x):
+def norse_run(graph, x, **more):
     """The same in Norse."""
     norse = pytest.importorskip("norse.torch", reason="pip install --no-deps norse==1.1.0")
-    return stepped(norse.from_nir(graph, dt=DT), x)
+    return stepped(norse.from_nir(graph, dt=DT, **more), x)
 
 
 def stepped(module, x):
@@ -73,6 +75,12 @@ def dense(neuron, seed, *, loop=False):
         synapses = hwsim.Dense.of(weights(rng, 8, 8) - 1 / 4)
         joined = (*joined, of("first", "first", synapses, delay=1))
     return hwsim.Network(populations, joined, DT)
+
+
+def one_layer(neuron):
+    weight = hwsim.Dense.of(weights(np.random.default_rng(0), 5, 6))
+    populations = (hwsim.Population("in", (6,)), hwsim.Population("last", (5,), neuron))
+    return hwsim.Network(populations, (hwsim.Projection.of("in", "last", weight),), DT)
 
 
 def convolution(neuron, seed):
@@ -195,6 +203,52 @@ def test_a_reset_by_subtraction_has_no_word_and_is_read_as_one_to_zero(tmp_path,
     assert not np.array_equal(theirs, ours)
     _, to_zero, _ = given(dense(hwsim.Neuron.of(**LIF), 0), tmp_path)
     assert np.array_equal(theirs, to_zero)
+
+
+@pytest.mark.filterwarnings(f"ignore:{OLD_LOADER}:DeprecationWarning")
+def test_norse_subtracts_from_neurons_with_a_current_if_told_so(tmp_path):
+    reset = pytest.importorskip("norse.torch.functional.reset", reason="see norse_run")
+    x, ours, graph = given(dense(hwsim.Neuron.of(**CUBA, reset="subtract"), 1), tmp_path)
+    assert np.array_equal(norse_run(graph, x, reset_method=reset.reset_subtract), ours)
+    assert not np.array_equal(norse_run(graph, x), ours)
+    x, ours, graph = given(dense(hwsim.Neuron.of(**LIF, reset="subtract"), 1), tmp_path)
+    assert not np.array_equal(norse_run(graph, x, reset_method=reset.reset_subtract), ours)
+
+
+@pytest.mark.filterwarnings(f"ignore:{OLD_LOADER}:DeprecationWarning")
+def test_norse_takes_no_layer_of_different_leaks_and_snntorch_none_of_different_thresholds(
+    tmp_path,
+):
+    leaks = {"decay_v": np.linspace(0.5, 0.75, 5), "v_th": 1.0}
+    x, ours, graph = given(one_layer(hwsim.Neuron.of(**leaks)), tmp_path)
+    assert not np.array_equal(norse_run(graph, x), ours)
+    assert np.array_equal(snntorch_run(graph, x), ours)
+    thresholds = {"decay_v": 0.75, "v_th": np.linspace(1, 2, 5)}
+    x, ours, graph = given(one_layer(hwsim.Neuron.of(**thresholds)), tmp_path)
+    assert np.array_equal(norse_run(graph, x), ours)
+    with pytest.raises(AssertionError, match="v_threshold must be same"):
+        snntorch_run(graph, x)
+
+
+@pytest.mark.filterwarnings(f"ignore:{OLD_LOADER}:DeprecationWarning")
+def test_norse_runs_branches_out_of_order(tmp_path):
+    rng, of, neuron = np.random.default_rng(0), hwsim.Projection.of, hwsim.Neuron.of(**LIF)
+    populations = [hwsim.Population("in", (6,))]
+    populations += [hwsim.Population(name, (5,), neuron) for name in ("one", "other", "last")]
+    ends = [("in", "one"), ("in", "other"), ("one", "last"), ("other", "last")]
+    joined = [of(a, b, hwsim.Dense.of(weights(rng, 5, 6 if a == "in" else 5))) for a, b in ends]
+    net = hwsim.Network(tuple(populations), tuple(joined), DT)
+    x, ours, graph = given(net, tmp_path)
+    assert not np.array_equal(norse_run(graph, x), ours)
+    assert np.array_equal(snntorch_run(graph, x), ours)
+
+
+def test_snntorch_takes_every_step_for_a_tenth_of_a_millisecond(tmp_path):
+    net = replace(dense(hwsim.Neuron.of(**LIF), 0), dt_s=1e-3)
+    x, ours, graph = given(net, tmp_path)
+    assert not np.array_equal(snntorch_run(graph, x), ours)
+    x, ours, graph = given(replace(net, dt_s=1e-4), tmp_path)
+    assert np.array_equal(snntorch_run(graph, x), ours)
 
 
 @pytest.mark.filterwarnings(f"ignore:{OLD_LOADER}:DeprecationWarning")
