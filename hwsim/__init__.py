@@ -10,6 +10,8 @@ from hwsim.chips.files import chip_names, copy_chip, load_chip, load_price_list
 from hwsim.chips.spec import ChipSpec
 from hwsim.counts import Counts, Critical
 from hwsim.energy import Bill, price
+from hwsim.formats.netx_read import read_netx
+from hwsim.formats.netx_write import write_netx
 from hwsim.formats.nir_read import Imported, NodeVerdict, read_nir
 from hwsim.formats.nir_write import write_nir
 from hwsim.formats.sanafe import write_sanafe
@@ -71,10 +73,12 @@ __all__ = [
     "price",
     "profile",
     "quantize",
+    "read_netx",
     "read_nir",
     "save_network",
     "simulate",
     "usage",
+    "write_netx",
     "write_nir",
     "write_sanafe",
 ]

@@ -8,7 +8,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 
 from hwsim.arrays import AnyArray, FloatArray
-from hwsim.formats.nir_file import read_nodes
+from hwsim.formats.hdf5_tree import read_tree
 from hwsim.formats.nir_graph import LINEAR, NEURONS, SPIKING, Graph, graph_of
 from hwsim.formats.nir_linear import Path, bias_of, steps_of
 from hwsim.formats.nir_neurons import (
@@ -81,7 +81,7 @@ def read_nir(
     _check_words(discretise=discretise, reset=reset, fires=fires, spikes=spikes)
     is_file = isinstance(path_or_graph, str | FilePath)
     where = f"{path_or_graph}: " if is_file else ""
-    root = read_nodes(FilePath(path_or_graph)) if is_file else path_or_graph.to_dict()
+    root = read_tree(FilePath(path_or_graph), "NIR", "node") if is_file else path_or_graph.to_dict()
     try:
         stored = stored_network(root)
         if stored is not None and dt in (None, stored.dt_s):

@@ -10,7 +10,7 @@ import h5py
 import numpy as np
 
 from hwsim.arrays import AnyArray, digest
-from hwsim.formats.nir_file import check_sizes
+from hwsim.formats.hdf5_tree import check_sizes
 from hwsim.network import Network
 from hwsim.network_file import load_network, save_network
 

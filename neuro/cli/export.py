@@ -1,10 +1,10 @@
 """`neuro export`: the same network as files that others read and run."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -12,11 +12,15 @@ from neuro.cli.compiling import compiling_said
 from neuro.cli.console import AsJson, Root, emit, err
 from neuro.cli.opening import Net, open_network
 
+if TYPE_CHECKING:
+    from hwsim import NodeVerdict
+
 
 class Target(StrEnum):
     """Where a network can go; `FORMATS` has the function of each."""
 
     LAVA = "lava"
+    NETX = "netx"
     NIR = "nir"
     SANAFE = "sanafe"
 
@@ -67,15 +71,18 @@ def export(
     verify: Annotated[bool, typer.Option(help="lava: run it, compare every spike")] = False,
     out: Annotated[
         Path | None,
-        typer.Option("--out", "-o", help="nir: file, sanafe: folder; else beside the network"),
+        typer.Option(
+            "--out", "-o", help="nir, netx: file, sanafe: folder; else beside the network"
+        ),
     ] = None,
     root: Root = None,
     as_json: AsJson = False,
 ) -> None:
-    """Export a network: to Lava with inputs and the spikes expected of it, as NIR, or to SANA-FE.
+    """Export a network to Lava (inputs and expected spikes with it), NIR, netx or SANA-FE.
 
-    To Lava goes a run. To NIR goes a network file, or a run's network in real numbers. To SANA-FE
-    goes a network in a chip's integers, with the map of its deployment if there is one.
+    To Lava goes a run. To NIR goes a network file, or a run's network in real numbers. To netx and
+    SANA-FE goes a network in a chip's integers, to SANA-FE with the map of its deployment if there
+    is one.
     """
     asked = Asked(network, chip, samples, sample, verify, out, root)
     _check_options(asked, to)
@@ -121,8 +128,23 @@ def _to_nir(asked: Asked) -> Exported:
         source = opened.run.real_network
         net, path = hwsim.load_network(source), source.with_suffix(".nir")
     path = asked.out or path
-    verdicts = hwsim.write_nir(net, path)
-    lines = [f"nir        {path}"]
+    return _written("nir", path, hwsim.write_nir(net, path))
+
+
+def _to_netx(asked: Asked) -> Exported:
+    import hwsim
+
+    opened = open_network(asked.network)
+    if opened.run is None:
+        path = Path(asked.network).with_suffix(".net")
+    else:
+        path = opened.run.path / "network.net"
+    path = asked.out or path
+    return _written("netx", path, hwsim.write_netx(opened.network, path))
+
+
+def _written(name: str, path: Path, verdicts: Sequence["NodeVerdict"]) -> Exported:
+    lines = [f"{name:<10} {path}"]
     lines += [f"{v.node}: {v.grade}, {v.reason}" for v in verdicts if v.grade != "exact"]
     return Exported({"file": str(path), "verdicts": [asdict(v) for v in verdicts]}, lines)
 
@@ -155,6 +177,7 @@ def _to_sanafe(asked: Asked) -> Exported:
 
 FORMATS = {
     Target.LAVA: Format(_to_lava, frozenset({"chip", "samples", "verify"})),
+    Target.NETX: Format(_to_netx, frozenset({"out"})),
     Target.NIR: Format(_to_nir, frozenset({"out"})),
     Target.SANAFE: Format(_to_sanafe, frozenset({"chip", "sample", "out"})),
 }

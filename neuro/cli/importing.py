@@ -43,7 +43,9 @@ class Spikes(StrEnum):
 
 
 def import_(
-    file: Annotated[Path, typer.Argument(help="a NIR graph (.nir)")],
+    file: Annotated[
+        Path, typer.Argument(help="a NIR graph (.nir), or a netx file of lava-dl (.net)")
+    ],
     dt: Annotated[
         float | None, typer.Option(help="time step, in the file's unit; else from its metadata")
     ] = None,
@@ -54,12 +56,15 @@ def import_(
     ] = False,
     fires: Annotated[Fires, typer.Option(help="against the threshold")] = Fires.ABOVE,
     spikes: Annotated[Spikes, typer.Option(help="1 in a step, or of area 1")] = Spikes.STEP,
+    layers: Annotated[
+        int | None, typer.Option(min=1, help="netx: read the first so many layers only")
+    ] = None,
     save: Annotated[
         Path | None, typer.Option("--out", help="write the network to this file (.h5)")
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Read a network from NIR and say of every node whether it is exact.
+    """Read a network from NIR or netx and say of every node whether it is exact.
 
     Exit code 1 if one is unsupported: then there is no network, and nothing is written.
     """
@@ -67,15 +72,26 @@ def import_(
 
     if save is not None and save.suffix.lower() != ".h5":
         raise ValueError(f"`--out` is {save}, must end in .h5: other commands know networks by it")
-    found = hwsim.read_nir(
-        file,
-        dt=dt,
-        discretise=discretise.value,
-        reset=reset.value,
-        reset_late=reset_late,
-        fires=fires.value,
-        spikes=spikes.value,
-    )
+    options = (dt, discretise, reset, reset_late, fires, spikes)
+    if file.suffix.lower() == ".net":
+        if options != (None, Discretise.EULER, Reset.ZERO, False, Fires.ABOVE, Spikes.STEP):
+            raise ValueError(
+                f"{file} is a netx file, which leaves nothing open: leave out the options that say "
+                "how NIR is meant"
+            )
+        found = hwsim.read_netx(file, layers=layers)
+    elif layers is not None:
+        raise ValueError(f"`--layers` is for netx files (.net), {file} is none: leave it out")
+    else:
+        found = hwsim.read_nir(
+            file,
+            dt=dt,
+            discretise=discretise.value,
+            reset=reset.value,
+            reset_late=reset_late,
+            fires=fires.value,
+            spikes=spikes.value,
+        )
     if found.network is not None and save is not None:
         hwsim.save_network(found.network, save)
     written = str(save) if save is not None and found.network is not None else None

@@ -78,7 +78,7 @@ def test_what_cannot_come_in_is_not_written(neuro, file):
         (("import", "none.nir", "--dt", 1), "no NIR file none.nir"),
         (("import", "one.nir", "--dt", 1e-4, "--out", "net.bin"), "must end in .h5"),
         (("export", "net.h5", "--to", "nir", "--verify"), "leave it out"),
-        (("export", "net.h5", "--out", "x.nir"), "is for `--to nir`"),
+        (("export", "net.h5", "--out", "x.nir"), "is for `--to netx` or `--to nir` or"),
         (("export", "net.h5", "--to", "nir", "--samples", 3), "`--samples` is for `--to lava`"),
         (("export", "net.h5", "--to", "nir", "--chip", "loihi2"), "`--chip` is for `--to lava`"),
     ],

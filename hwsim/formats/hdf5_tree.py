@@ -1,4 +1,4 @@
-"""A NIR file as plain dictionaries: sizes are checked before anything is loaded.
+"""An HDF5 file as plain dictionaries: sizes are checked before anything is loaded.
 
 Only hard links, numbers and text are read; nothing in a file names code, and nothing is executed.
 """
@@ -18,28 +18,32 @@ MAX_DEPTH = 32
 ROWS = 1024  # of text, read at once
 
 
-def read_nodes(path: Path) -> dict[str, Any]:
-    """The root node of a NIR file: groups as dictionaries, numbers as arrays, text as `str`.
+def read_tree(path: Path, kind: str, root: str) -> dict[str, Any]:
+    """A group of a file and those in it: groups as dictionaries, numbers as arrays, text as `str`.
+
+    Args:
+        path: the file. kind: what it should be, e.g. "NIR". root: the group it must have.
 
     Raises:
         FileNotFoundError: if there is no such file.
-        ValueError: if it is no whole NIR file, or declares more than can be held.
+        ValueError: if it is no whole file of that kind, or declares more than can be held.
     """
     path = Path(path)
     if not path.is_file():
-        raise FileNotFoundError(f"no NIR file {path}: give the path of a `.nir`")
+        raise FileNotFoundError(f"no {kind} file {path}: give the path of one")
     try:
         with h5py.File(path, "r") as file:
-            tree = _Reader().group(file, "", lambda name: name == "node")
+            tree = _Reader().group(file, "", lambda name: name == root)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
     except (OSError, KeyError, RuntimeError, TypeError, AttributeError) as error:
         raise ValueError(
-            f"{path} is no readable NIR file: it is truncated or of another kind; export it again"
+            f"{path} is no readable {kind} file: it is truncated or of another kind; export it "
+            "again"
         ) from error
-    if not isinstance(tree.get("node"), dict):
-        raise ValueError(f"{path} has no group `node`: it is HDF5, but no NIR graph")
-    return dict(tree["node"])
+    if not isinstance(tree.get(root), dict):
+        raise ValueError(f"{path} has no group `{root}`: it is HDF5, but no {kind} file")
+    return dict(tree[root])
 
 
 def check_sizes(file: Any) -> None:

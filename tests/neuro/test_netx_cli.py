@@ -1,0 +1,65 @@
+"""`neuro import FILE.net` and `neuro export --to netx`."""
+
+import json
+
+import pytest
+
+import hwsim
+from tests.netx_cases import conv, delays, made
+from tests.neuro.test_nir_cli import neuro  # noqa: F401 (a fixture)
+
+
+@pytest.fixture
+def net(tmp_path):
+    """A network in a chip's integers, as a file."""
+    hwsim.save_network(made(conv)[0], tmp_path / "conv.h5")
+    return made(conv)[0]
+
+
+def test_a_network_goes_out_as_netx_and_comes_back_the_same(neuro, net, tmp_path):  # noqa: F811
+    code, said, _ = neuro("export", "conv.h5", "--to", "netx", "--json")
+    content = json.loads(said)
+    assert (code, content["file"]) == (0, "conv.net")
+    assert {v["grade"] for v in content["verdicts"]} == {"exact"}
+    code, said, _ = neuro("import", "conv.net", "--out", "back.h5")
+    assert code == 0
+    assert [line.split()[:3] for line in said.splitlines()[1:5]] == [
+        ["in", "input", "exact"],
+        ["a", "conv", "exact"],
+        ["b", "conv", "exact"],
+        ["flatten3", "flatten", "exact"],
+    ]
+    assert hwsim.load_network(tmp_path / "back.h5").digest == net.digest
+    assert neuro("import", "conv.net", "--layers", 2, "--out", "short.h5")[0] == 0
+    assert hwsim.load_network(tmp_path / "short.h5").output == "a"
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("import", "none.net"), "no netx file none.net"),
+        (("import", "conv.net", "--dt", 1e-3), "leaves nothing open"),
+        (("import", "conv.h5", "--layers", 1), "`--layers` is for netx files"),
+        (("export", "conv.h5", "--to", "netx", "--sample", 1), "`--sample` is for `--to sanafe`"),
+    ],
+)
+def test_errors_are_one_line(neuro, net, words, said):  # noqa: F811
+    neuro("export", "conv.h5", "--to", "netx")
+    code, out, err = neuro(*words)
+    assert (code != 0, out) == (True, "")
+    assert said in err
+    assert len(err.strip().splitlines()) == 1
+
+
+def test_what_netx_cannot_say_writes_no_file(neuro, tmp_path):  # noqa: F811
+    net = made(delays)[0]
+    slow = hwsim.Projection.of(
+        "in", "a", net.projections[0].synapses, delay=64, word=net.projections[0].word
+    )
+    hwsim.save_network(
+        hwsim.Network(net.populations, (slow, net.projections[1])), tmp_path / "slow.h5"
+    )
+    code, out, err = neuro("export", "slow.h5", "--to", "netx")
+    assert (code != 0, out) == (True, "")
+    assert "takes 64 steps, netx holds 63" in err
+    assert not (tmp_path / "slow.net").exists()
