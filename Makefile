@@ -32,7 +32,7 @@ demo: $(BIN)/.installed
 	$(BIN)/neuro demo
 
 test: $(BIN)/.installed-dev
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 	$(BIN)/python tests/without_torch.py
 
 lint: $(BIN)/.installed-dev

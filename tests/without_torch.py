@@ -20,6 +20,7 @@ NEEDS = (
     "matplotlib",
     "scipy",
     "pytest",
+    "pytest-xdist",
     "hypothesis",
     "sanafe",
     "pyyaml",
@@ -44,7 +45,7 @@ def main() -> None:
         run(*pip, "--no-deps", "--editable", str(ROOT))
         ready.touch()
     run(str(inside), "-c", CHECK)
-    run(str(inside), "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/hwsim")
+    run(str(inside), "-m", "pytest", "-q", "-p", "no:cacheprovider", "-n", "2", "tests/hwsim")
 
 
 def newer_python() -> str:
