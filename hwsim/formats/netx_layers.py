@@ -1,5 +1,6 @@
 """The words of netx [lava-dl 0.4, `netx/hdf5.py`]: a layer's fields, and the integers they mean."""
 
+import math
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,6 +14,7 @@ BIAS_EXP = 6  # of every CUBA neuron
 SDN_EXP = 6  # binary point of messages and of states
 SDN_BITS = 16  # of a sigma-delta neuron's messages, unless a layer says otherwise
 DELAY_MAX = 62  # beyond the one step that every spike takes
+MAX_NEURONS = 2**25  # of a layer
 NEVER = V_TH_MAX + 1  # threshold of a read-out: no potential is larger
 SIGNS = ("mixed", "excitatory", "inhibitory")
 REFUSED = {
@@ -97,7 +99,23 @@ class Layer:
                 f"layer {self.index} has shape {sizes}, must be (neurons,) or (channels, height, "
                 "width)"
             )
+        if math.prod(sizes) > MAX_NEURONS:
+            raise ValueError(
+                f"layer {self.index} of shape {sizes} has {math.prod(sizes):,} neurons, at most "
+                f"{MAX_NEURONS:,} are read: split the network"
+            )
         return sizes
+
+    def word(self, name: str) -> tuple[int, int, int] | None:
+        """Bits, exponent and sign of the word that weights came from; None: not said."""
+        if name not in self.fields:
+            return None
+        found = self.whole(name).ravel().tolist()
+        if len(found) != 3 or not 0 <= found[2] < len(SIGNS):
+            raise ValueError(
+                f"layer {self.index}: `{name}` is {found}, must be bits, exponent, sign"
+            )
+        return found[0], found[1], found[2]
 
 
 def neuron_of(layer: Layer, bias: AnyArray) -> FixedNeuron | SigmaDelta:
@@ -176,7 +194,9 @@ def message_bits(layer: Layer) -> int:
     return found.one("messageBits", SDN_BITS if found.text("type") == "SDNN" else 0)
 
 
-def word_of(weight: IntArray, bits: int, told: AnyArray | None) -> tuple[IntArray, WeightWord]:
+def word_of(
+    weight: IntArray, bits: int, told: tuple[int, int, int] | None
+) -> tuple[IntArray, WeightWord]:
     """Weights as a word stores them: `stored * 2^exp` are the file's.
 
     Args:
@@ -188,7 +208,7 @@ def word_of(weight: IntArray, bits: int, told: AnyArray | None) -> tuple[IntArra
     """
     low, high = int(weight.min(initial=0)), int(weight.max(initial=0))
     if told is not None:
-        n_bits, exp, sign = (int(x) for x in told)
+        n_bits, exp, sign = told
         word = WeightWord(n_bits, exp, SIGNS[sign], bits)  # type: ignore[arg-type]
         stored = weight >> exp if exp >= 0 else weight << -exp
         if (_effective(stored, exp) == weight).all() and _holds(word, stored):

@@ -185,7 +185,12 @@ class _Reader:
             raise UnsupportedError(f"its dilation is {layer.pair('dilation', 1)}, must be 1")
         channels = self.populations[-1].shape[0]
         weight = self._whole_weights(layer)
-        kernel = weight.reshape(1, 1, *layer.pair("kernelSize", 1))
+        window = layer.pair("kernelSize", 1)
+        if weight.size != window[0] * window[1]:
+            raise ValueError(
+                f"layer {layer.index}: `weight` has {weight.size} values, its window is {window}"
+            )
+        kernel = weight.reshape(1, 1, *window)
         synapses = Conv2d.of(
             np.repeat(kernel, channels, axis=0),
             stride=layer.pair("stride", 1),
@@ -203,8 +208,7 @@ class _Reader:
         if layer.kind == "dense_rec":
             back = self._matrix(layer, "weight_rec", n, n)
             delay, bits = self._delay(layer, "delay_rec", back), message_bits(layer)
-            told = layer.numbers("word_rec") if "word_rec" in layer else None
-            stored, word = word_of(back, bits, told)
+            stored, word = word_of(back, bits, layer.word("word_rec"))
             join = Projection.of(name, name, Dense.of(stored), delay=delay, word=word)
             self.projections.append(join)
         return self._note(layer)
@@ -215,8 +219,7 @@ class _Reader:
         """A population and the projection from the one before."""
         bias = _bias(layer, shape)
         population = Population(name, shape, neuron_of(layer, bias))
-        told = layer.numbers("word") if "word" in layer else None
-        stored, word = word_of(synapses.weight, self.bits, told)
+        stored, word = word_of(synapses.weight, self.bits, layer.word("word"))
         synapses = with_weight(synapses, stored)
         source = self.populations[-1].name
         self.populations.append(population)
