@@ -1,4 +1,4 @@
-"""Take a trained run to Lava, and keep what Lava said of it."""
+"""Take a network to Lava, and keep what Lava said of it."""
 
 import shutil
 import time
@@ -10,6 +10,7 @@ import numpy as np
 
 import hwsim
 from hwsim._accelerate import threads
+from hwsim.arrays import AnyArray
 from hwsim.atomic import atomic_folder
 from hwsim.formats.lava import export_lava, verify_lava
 from neuro.runs import RunFolder, write_json
@@ -23,8 +24,6 @@ def export_run(
 ) -> Path:
     """Write the Lava folder of a run with its first test samples; returns the folder.
 
-    A verdict of Lava on the very same files is kept; on others it is not.
-
     Raises:
         ValueError: if there are fewer test samples.
     """
@@ -32,11 +31,26 @@ def export_run(
     test = load_split(data, data.test, root)
     if n_samples > len(test):
         raise ValueError(f"{n_samples} samples asked for, the test split has {len(test)}")
-    net = hwsim.load_network(run.chip_network)
-    plan = hwsim.compile(net, chip, mapper=hwsim.MAPPERS["row-major"])  # Lava has no map
     samples = np.minimum(test.frames[:n_samples], 1)
+    return export_network(hwsim.load_network(run.chip_network), chip, samples, run.path / "lava")
+
+
+def export_network(
+    net: hwsim.Network, chip: hwsim.ChipSpec, samples: AnyArray, folder: Path
+) -> Path:
+    """Write the Lava folder of a network in a chip's integers; returns the folder.
+
+    A verdict of Lava on the very same files is kept; on others it is not.
+
+    Args:
+        net: the network. chip: that it must fit. samples: (samples, steps, *input shape).
+        folder: is replaced as a whole.
+
+    Raises:
+        ValueError: if Lava has no process for a part of it, or it does not fit the chip.
+    """
+    plan = hwsim.compile(net, chip, mapper=hwsim.MAPPERS["row-major"])  # Lava has no map
     done = hwsim.simulate(plan, samples, record=("spikes",))
-    folder = run.path / "lava"
     with atomic_folder(folder) as new:
         export_lava(net, samples, done, new)
         verdict = folder / VERDICT
@@ -54,14 +68,14 @@ def _same(old: Path, new: Path) -> bool:
     )
 
 
-def verify_run(run: RunFolder, chip: hwsim.ChipSpec, folder: Path) -> dict[str, Any]:
+def verify(net: hwsim.Network, chip: hwsim.ChipSpec, folder: Path) -> dict[str, Any]:
     """Run the folder in Lava, compare every spike, time the simulator beside it.
 
     Raises:
         FileNotFoundError: if there is no Python 3.10 or no uv; says how to get one.
     """
     verdict = verify_lava(folder)
-    seconds = seconds_per_sample(run, chip, folder)
+    seconds = seconds_per_sample(net, chip, folder)
     ratio = verdict.seconds_per_sample / seconds
     content = asdict(verdict) | {
         "n_spikes_compared": verdict.n_spikes_compared,
@@ -78,12 +92,10 @@ def verify_run(run: RunFolder, chip: hwsim.ChipSpec, folder: Path) -> dict[str, 
 
 
 def seconds_per_sample(
-    run: RunFolder, chip: hwsim.ChipSpec, folder: Path, *, repeats: int = 5
+    net: hwsim.Network, chip: hwsim.ChipSpec, folder: Path, *, repeats: int = 5
 ) -> float:
     """Median time of a sample in the simulator, one thread, the samples in one call."""
-    plan = hwsim.compile(
-        hwsim.load_network(run.chip_network), chip, mapper=hwsim.MAPPERS["row-major"]
-    )
+    plan = hwsim.compile(net, chip, mapper=hwsim.MAPPERS["row-major"])
     with np.load(folder / "inputs.npz") as file:
         samples = file[file.files[0]]
     shape = plan.network.inputs[0].shape

@@ -1,6 +1,6 @@
 """`neuro export`: the same network as files that others read and run."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -13,7 +13,7 @@ from neuro.cli.console import AsJson, Root, emit, err
 from neuro.cli.opening import Net, open_network
 
 if TYPE_CHECKING:
-    from hwsim import NodeVerdict
+    from hwsim import Network, NodeVerdict
 
 
 class Target(StrEnum):
@@ -33,6 +33,7 @@ class Asked:
     chip: str | None
     samples: int | None
     sample: int | None
+    inputs: Path | None
     verify: bool
     out: Path | None
     root: str | None
@@ -68,6 +69,9 @@ def export(
     sample: Annotated[
         int | None, typer.Option(min=0, help="sanafe: test sample whose spikes go into the files")
     ] = None,
+    inputs: Annotated[
+        Path | None, typer.Option(help="lava: samples for a network file, `.npy`; else random")
+    ] = None,
     verify: Annotated[bool, typer.Option(help="lava: run it, compare every spike")] = False,
     out: Annotated[
         Path | None,
@@ -80,11 +84,11 @@ def export(
 ) -> None:
     """Export a network to Lava (inputs and expected spikes with it), NIR, netx or SANA-FE.
 
-    To Lava goes a run. To NIR goes a network file, or a run's network in real numbers. To netx and
-    SANA-FE goes a network in a chip's integers, to SANA-FE with the map of its deployment if there
-    is one.
+    To NIR goes a network file, or a run's network in real numbers. To the others goes a network in
+    a chip's integers: to Lava with test samples of a run, or random ones, to SANA-FE with the map
+    of a run's deployment if there is one.
     """
-    asked = Asked(network, chip, samples, sample, verify, out, root)
+    asked = Asked(network, chip, samples, sample, inputs, verify, out, root)
     _check_options(asked, to)
     done = FORMATS[to].export(asked)
     emit(done.content, done.lines, as_json=as_json)
@@ -94,7 +98,8 @@ def export(
 
 def _check_options(asked: Asked, to: Target) -> None:
     """Refuse an option that the format does not know: it would be ignored in silence."""
-    given = {name: getattr(asked, name) for name in ("chip", "samples", "sample", "verify", "out")}
+    names = ("chip", "samples", "sample", "inputs", "verify", "out")
+    given = {name: getattr(asked, name) for name in names}
     for name, value in given.items():
         if value not in (None, False) and name not in FORMATS[to].options:
             known = " or ".join(f"`--to {t}`" for t, f in FORMATS.items() if name in f.options)
@@ -103,19 +108,41 @@ def _check_options(asked: Asked, to: Target) -> None:
 
 def _to_lava(asked: Asked) -> Exported:
     import hwsim
-    from neuro.lava import export_run, verify_run
-    from neuro.runs import open_run
+    from neuro.lava import export_network, export_run, verify
 
-    spec, opened = hwsim.load_chip(asked.chip or "loihi1"), open_run(asked.network)
+    spec, opened = hwsim.load_chip(asked.chip or "loihi1"), open_network(asked.network)
+    n, what = asked.samples or 10, "test samples"
+    if opened.run is not None and asked.inputs is not None:
+        raise ValueError("`--inputs` is for network files, a run takes its test samples along")
     with compiling_said():
-        folder = export_run(opened, spec, n_samples=asked.samples or 10, root=asked.root)
-    content: dict[str, Any] = {"folder": str(folder)}
+        if opened.run is not None:
+            folder = export_run(opened.run, spec, n_samples=n, root=asked.root)
+        else:
+            samples, what = _samples(opened.network, asked.inputs, n)
+            path = Path(asked.network)
+            folder = path.with_name(f"{path.stem}-lava")
+            folder = export_network(opened.network, spec, samples, folder)
+    content: dict[str, Any] = {"folder": str(folder), "input": what}
     lines = [f"lava       {folder}, run it with: uv run --python 3.10 {folder / 'run_lava.py'}"]
     if asked.verify:
         err.print("running Lava (the first time it builds a Python 3.10 environment)")
-        content |= verify_run(opened, spec, folder)
+        content |= verify(opened.network, spec, folder)
         lines.append(content["sentence"])
     return Exported(content, lines, holds=not content.get("n_different"))
+
+
+def _samples(net: "Network", inputs: Path | None, n: int) -> tuple[Any, str]:
+    """Samples for a network of which nothing else is known: of a file, or random."""
+    from neuro.mapping import random_samples, samples_from
+
+    if len(net.inputs) != 1:
+        raise ValueError(f"the network has {len(net.inputs)} inputs, Lava is given one")
+    if inputs is None:
+        made = random_samples(net, n, rate=0.05, steps=20, seed=0)
+        return made.frames[net.inputs[0].name], made.what
+    made = samples_from(inputs, net, n)
+    frames = made.frames
+    return (frames[net.inputs[0].name] if isinstance(frames, Mapping) else frames), made.what
 
 
 def _to_nir(asked: Asked) -> Exported:
@@ -176,7 +203,7 @@ def _to_sanafe(asked: Asked) -> Exported:
 
 
 FORMATS = {
-    Target.LAVA: Format(_to_lava, frozenset({"chip", "samples", "verify"})),
+    Target.LAVA: Format(_to_lava, frozenset({"chip", "samples", "inputs", "verify"})),
     Target.NETX: Format(_to_netx, frozenset({"out"})),
     Target.NIR: Format(_to_nir, frozenset({"out"})),
     Target.SANAFE: Format(_to_sanafe, frozenset({"chip", "sample", "out"})),

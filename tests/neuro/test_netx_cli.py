@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pytest
 
 import hwsim
@@ -49,6 +50,23 @@ def test_errors_are_one_line(neuro, net, words, said):  # noqa: F811
     assert (code != 0, out) == (True, "")
     assert said in err
     assert len(err.strip().splitlines()) == 1
+
+
+def test_a_network_file_goes_to_lava_with_random_spikes_or_given_ones(neuro, net, tmp_path):  # noqa: F811
+    code, said, _ = neuro("export", "conv.h5", "--to", "lava", "--samples", 3, "--json")
+    content = json.loads(said)
+    assert (code, content["folder"]) == (0, "conv-lava")
+    assert content["input"].startswith("3 samples of 20 steps of random spikes")
+    np.save(tmp_path / "mine.npy", made(conv)[1][None])
+    code, said, _ = neuro("export", "conv.h5", "--to", "lava", "--inputs", "mine.npy", "--json")
+    assert (code, json.loads(said)["input"]) == (0, "1 samples of mine.npy")
+    with np.load(tmp_path / "conv-lava" / "expected.npz") as expected:
+        sent = expected["spikes/b"]
+    run = hwsim.simulate(net, made(conv)[1][None], record=("spikes",))
+    np.testing.assert_array_equal(sent, run.aligned("b") != 0)
+    code, out, err = neuro("export", "conv.h5", "--to", "lava", "--inputs", "none.npy")
+    assert (code != 0, out) == (True, "")
+    assert "none.npy" in err
 
 
 def test_what_netx_cannot_say_writes_no_file(neuro, tmp_path):  # noqa: F811
