@@ -240,7 +240,7 @@ def test_a_missing_run(neuro):
 
 
 def test_a_network_file_where_a_run_is_taken(neuro, run):
-    for command in ("deploy", "report", "export"):
+    for command in ("deploy", "report"):
         answer = neuro(command, run / "chip.h5")
         assert_one_line(answer, "is a network file", f"`neuro map {run / 'chip.h5'}`")
 
