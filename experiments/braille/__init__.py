@@ -1,0 +1,1 @@
+"""Braille letters, felt: a recurrent network from snnTorch, through NIR, on a chip."""
