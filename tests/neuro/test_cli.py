@@ -385,6 +385,16 @@ def test_arrays_of_another_deployment_are_refused(neuro, run):
     assert neuro("report", run)[0] == 0
 
 
+def test_a_run_is_inspected_with_parameters_and_verdicts(neuro, run):
+    layers = json.loads(neuro("inspect", run, "--json")[1])["layers"]
+    assert layers[0]["verdict"] is None
+    assert {layer["verdict"]["verdict"] for layer in layers[1:]} == {"exact"}
+    du = hwsim.load_network(run / "chip.h5")[layers[1]["name"]].neuron.du
+    found = layers[1]["parameters"]["du"]
+    assert found == (du.min() if np.ptp(du) == 0 else [du.min(), du.max()])
+    assert "exact in integers: trained in the chip's integers" in neuro("inspect", run)[1]
+
+
 def test_a_lava_export_is_whole_and_keeps_a_verdict_on_the_same_files(neuro, run):
     folder = run / "lava"
     assert neuro("export", run, "--samples", 2)[0] == 0

@@ -55,6 +55,8 @@ def test_a_graph_comes_in_is_listed_and_goes_out_the_same(neuro, file):
     content = json.loads(listed)
     assert (content["neurons"], content["weights"], content["synapses"]) == (2, 4, 4)
     assert content["layers"][1]["arriving"][0]["kind"] == "Dense"
+    assert content["layers"][1]["parameters"]["decay_v"] == pytest.approx(0.9)
+    assert content["layers"][1]["verdict"] is None
     assert "2 neurons, 4 weights, 4 synapses" in neuro("inspect", "net.h5")[1]
     code, said, _ = neuro("export", "net.h5", "--to", "nir", "--json")
     assert code == 0
