@@ -18,13 +18,19 @@ LOWEST = float(np.finfo(np.float64).min)  # below any potential: a neuron that a
 
 @dataclass(frozen=True, slots=True)
 class Convention:
-    """What NIR leaves open: the step, how it is taken, what a spike and its reset are."""
+    """What NIR leaves open: the step, how it is taken, what a spike and its reset are.
+
+    Attributes:
+        rests: a late reset to zero drops what arrives in its step, too; of all nodes but a LIF
+            without a loop of its own, as in snnTorch.
+    """
 
     dt: float
     discretise: Discretise = "euler"
     reset: Reset = "zero"
     reset_late: bool = False
     fires: Fires = "above"
+    rests: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +119,14 @@ def _spiking(
         fields["v_init"] = -rest
         note = "potentials are counted from `v_reset`"
     fields["v_th"] = _simple(v_th - v_reset, shape)
-    neuron = Neuron.of(**fields, reset=how.reset, reset_late=how.reset_late, fires=how.fires)
+    drops = how.rests and how.reset_late and how.reset == "zero"
+    neuron = Neuron.of(
+        **fields,
+        reset=how.reset,
+        reset_late=how.reset_late and not drops,
+        fires=how.fires,
+        refractory=int(drops),
+    )
     return replace(found, neuron=neuron, note=note)
 
 

@@ -1,7 +1,7 @@
 """NIR in: a graph as a `Network` of real neurons, with a verdict on every node."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path as FilePath
 from typing import Any, Literal, get_args
 
@@ -28,7 +28,27 @@ from hwsim.synapses import Dense, size_of
 
 Grade = Literal["exact", "approximate", "unsupported"]
 Spikes = Literal["step", "pulse"]
+Framework = Literal["snntorch", "norse", "sinabs"]
 MAX_PATHS = 10_000  # of linear nodes, from neuron to neuron
+
+
+@dataclass(frozen=True, slots=True)
+class Meant:
+    """What a framework means by a graph that it wrote: `read_nir`'s options, by its defaults."""
+
+    dt: float | None = None
+    discretise: Discretise = "euler"
+    reset: Reset = "zero"
+    reset_late: bool = False
+    fires: Fires = "above"
+    spikes: Spikes = "step"
+
+
+FRAMEWORKS: dict[Framework, Meant] = {
+    "snntorch": Meant(dt=1e-4, reset="subtract", reset_late=True),
+    "norse": Meant(dt=1e-6),  # it writes its step of 1e-3 s times its time constants
+    "sinabs": Meant(dt=1.0, discretise="exact", reset="subtract", fires="reached"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +72,13 @@ class Imported:
 def read_nir(
     path_or_graph: Any,
     *,
+    framework: Framework | None = None,
     dt: float | None = None,
-    discretise: Discretise = "euler",
+    discretise: Discretise | None = None,
     reset: Reset | None = None,
-    reset_late: bool = False,
-    fires: Fires = "above",
-    spikes: Spikes = "step",
+    reset_late: bool | None = None,
+    fires: Fires | None = None,
+    spikes: Spikes | None = None,
 ) -> Imported:
     """Read a NIR file, or a graph of the package `nir`.
 
@@ -66,18 +87,25 @@ def read_nir(
 
     Args:
         path_or_graph: a `.nir` file, or a `nir.NIRGraph`.
-        dt: the time step in the file's unit of time; from its metadata if not given.
-        discretise: `euler` steps as most frameworks do, `exact` follows exponentials.
+        framework: that wrote the graph: what it means where an option below is not given.
+        dt: the time step in the file's unit of time; else from its metadata, else the framework's.
+        discretise: `euler` steps as most frameworks do (the default), `exact` follows exponentials.
         reset: to `zero`, which is to NIR's `v_reset` (the default), `subtract` or `none`.
-        reset_late: the reset acts in the next step, as in snnTorch.
-        fires: `above` the threshold, as NIR has it, or when it is `reached`, as in sinabs.
-        spikes: what a spike is to what it reaches: 1 during a `step`, as frameworks have it, or
-            a `pulse` of area 1, which is `1 / dt`.
+        reset_late: the reset acts in the next step, as in snnTorch; else at once.
+        fires: `above` the threshold, as NIR has it (the default), or when it is `reached`.
+        spikes: what a spike is to what it reaches: 1 during a `step`, as frameworks have it (the
+            default), or a `pulse` of area 1, which is `1 / dt`.
 
     Raises:
         FileNotFoundError: if there is no such file.
         ValueError: if it holds no valid graph, or no time step is known.
     """
+    if framework is not None and framework not in FRAMEWORKS:
+        raise ValueError(f"`framework` is {framework!r}, must be one of {', '.join(FRAMEWORKS)}")
+    meant = Meant() if framework is None else FRAMEWORKS[framework]
+    discretise, reset = discretise or meant.discretise, reset or meant.reset
+    fires, spikes = fires or meant.fires, spikes or meant.spikes
+    late = meant.reset_late if reset_late is None else bool(reset_late)
     _check_words(discretise=discretise, reset=reset, fires=fires, spikes=spikes)
     is_file = isinstance(path_or_graph, str | FilePath)
     where = f"{path_or_graph}: " if is_file else ""
@@ -88,8 +116,8 @@ def read_nir(
             kinds = [NodeVerdict(p.name, kind_of(p), "exact") for p in stored.populations]
             return Imported(stored, tuple(kinds))
         graph = graph_of(root)
-        dt = _step(dt, graph)
-        how = Convention(dt, discretise, reset or "zero", bool(reset_late), fires)
+        dt = _step(dt, graph, meant.dt)
+        how = Convention(dt, discretise, reset, late, fires, rests=framework == "snntorch")
         return _Builder(graph, how, 1 / dt if spikes == "pulse" else 1.0).build()
     except ValueError as error:
         raise ValueError(f"{where}{error}") from None
@@ -99,10 +127,10 @@ def read_nir(
         raise ValueError(f"{where}graphs lie too deep in each other: flatten them") from None
 
 
-def _check_words(*, discretise: str, reset: str | None, fires: str, spikes: str) -> None:
+def _check_words(*, discretise: str, reset: str, fires: str, spikes: str) -> None:
     for name, value, known in (
         ("discretise", discretise, DISCRETISATIONS),
-        ("reset", reset or "zero", RESETS),
+        ("reset", reset, RESETS),
         ("fires", fires, FIRES),
         ("spikes", spikes, get_args(Spikes)),
     ):
@@ -110,12 +138,12 @@ def _check_words(*, discretise: str, reset: str | None, fires: str, spikes: str)
             raise ValueError(f"`{name}` is {value!r}, must be one of {', '.join(known)}")
 
 
-def _step(dt: float | None, graph: Graph) -> float:
-    found = graph.metadata.get("dt") if dt is None else dt
+def _step(dt: float | None, graph: Graph, usual: float | None) -> float:
+    found = graph.metadata.get("dt", usual) if dt is None else dt
     if found is None:
         raise ValueError(
             "the graph does not say how long a time step is: give `dt` (`--dt`), as its framework "
-            "had it: snnTorch exports with 1e-4 s"
+            f"had it, or `framework` (`--framework`), one of {', '.join(FRAMEWORKS)}"
         )
     try:
         value = float(np.asarray(found).reshape(()))
@@ -181,11 +209,17 @@ class _Builder:
             self.graph.nodes[t].kind in ("Output", "Flatten", "Identity")
             for t in self.graph.targets[name]
         )
-        found = neuron_of(node, shape, self.how, reads_out=reads_out)
+        how = replace(self.how, rests=self.how.rests and not self._is_leaky(name))
+        found = neuron_of(node, shape, how, reads_out=reads_out)
         self.found[name] = found
         self._say(name, found.note)
         self._say(name, found.approximate, "approximate" if found.approximate else "exact")
         self._say(name, found.unsupported, "unsupported" if found.unsupported else "exact")
+
+    def _is_leaky(self, name: str) -> bool:
+        """Whether a node is snnTorch's `Leaky`; `RLeaky` comes as a graph with a loop, `w_rec`."""
+        loop = f"{name.rpartition('.')[0]}.w_rec"
+        return self.graph.nodes[name].kind == "LIF" and loop not in self.graph.sources[name]
 
     def _output(self) -> tuple[str, str]:
         """The output node, and the neuron that it shows unchanged, if it does."""

@@ -13,6 +13,14 @@ from rich.table import Table
 from neuro.cli.console import AsJson, out, print_table
 
 
+class Framework(StrEnum):
+    """Who wrote a NIR graph."""
+
+    SNNTORCH = "snntorch"
+    NORSE = "norse"
+    SINABS = "sinabs"
+
+
 class Discretise(StrEnum):
     """How a step follows continuous time."""
 
@@ -49,13 +57,27 @@ def import_(
     dt: Annotated[
         float | None, typer.Option(help="time step, in the file's unit; else from its metadata")
     ] = None,
-    discretise: Annotated[Discretise, typer.Option(help="how a step is taken")] = Discretise.EULER,
-    reset: Annotated[Reset, typer.Option(help="of a spike; zero: to `v_reset`")] = Reset.ZERO,
+    framework: Annotated[
+        Framework | None,
+        typer.Option(help="that wrote it: what it means where no option below is given"),
+    ] = None,
+    discretise: Annotated[
+        Discretise | None, typer.Option(help="how a step is taken; else euler")
+    ] = None,
+    reset: Annotated[
+        Reset | None, typer.Option(help="of a spike; else zero, which is to `v_reset`")
+    ] = None,
     reset_late: Annotated[
-        bool, typer.Option("--reset-late", help="the reset acts in the next step, as in snnTorch")
-    ] = False,
-    fires: Annotated[Fires, typer.Option(help="against the threshold")] = Fires.ABOVE,
-    spikes: Annotated[Spikes, typer.Option(help="1 in a step, or of area 1")] = Spikes.STEP,
+        bool | None,
+        typer.Option(
+            "--reset-late/--reset-at-once",
+            help="whether the reset acts in the next step, as in snnTorch; else at once",
+        ),
+    ] = None,
+    fires: Annotated[Fires | None, typer.Option(help="against the threshold; else above")] = None,
+    spikes: Annotated[
+        Spikes | None, typer.Option(help="1 in a step, or of area 1; else step")
+    ] = None,
     layers: Annotated[
         int | None, typer.Option(min=1, help="netx: read the first so many layers only")
     ] = None,
@@ -72,9 +94,9 @@ def import_(
 
     if save is not None and save.suffix.lower() != ".h5":
         raise ValueError(f"`--out` is {save}, must end in .h5: other commands know networks by it")
-    options = (dt, discretise, reset, reset_late, fires, spikes)
+    options = (framework, dt, discretise, reset, reset_late, fires, spikes)
     if file.suffix.lower() == ".net":
-        if options != (None, Discretise.EULER, Reset.ZERO, False, Fires.ABOVE, Spikes.STEP):
+        if any(option is not None for option in options):
             raise ValueError(
                 f"{file} is a netx file, which leaves nothing open: leave out the options that say "
                 "how NIR is meant"
@@ -85,12 +107,13 @@ def import_(
     else:
         found = hwsim.read_nir(
             file,
+            framework=framework and framework.value,
             dt=dt,
-            discretise=discretise.value,
-            reset=reset.value,
+            discretise=discretise and discretise.value,
+            reset=reset and reset.value,
             reset_late=reset_late,
-            fires=fires.value,
-            spikes=spikes.value,
+            fires=fires and fires.value,
+            spikes=spikes and spikes.value,
         )
     if found.network is not None and save is not None:
         hwsim.save_network(found.network, save)

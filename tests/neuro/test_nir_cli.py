@@ -73,6 +73,21 @@ def test_what_cannot_come_in_is_not_written(neuro, file):
     assert not (file.parent / "net.h5").exists()
 
 
+def test_a_framework_stands_for_all_options_and_one_beside_it_counts_more(neuro, file):
+    def neuron(*words):
+        assert neuro("import", file, *words, "--out", "net.h5")[0] == 0
+        net = hwsim.load_network(file.parent / "net.h5")
+        return net.dt_s, net["lif"].neuron.reset, net["lif"].neuron.reset_late
+
+    assert neuron("--framework", "snntorch") == (1e-4, "subtract", True)
+    assert neuron("--framework", "snntorch", "--reset", "zero") == (1e-4, "zero", True)
+    assert neuron("--framework", "snntorch", "--reset-at-once") == (1e-4, "subtract", False)
+    assert neuron("--framework", "norse", "--dt", 1e-5) == (1e-5, "zero", False)
+    assert neuro("import", file, "--framework", "lava")[0] == 2
+    with pytest.raises(ValueError, match="must be one of snntorch, norse, sinabs"):
+        hwsim.read_nir(file, framework="lava")
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [

@@ -2,7 +2,6 @@
 
 import sys
 import types
-from dataclasses import replace
 
 import nir
 import numpy as np
@@ -46,17 +45,6 @@ def spikes_of(linear, layer, x):
     return np.array(out)
 
 
-def with_rest(net):
-    """snnTorch's zero reset, of all layers but Leaky: what arrives in the next step is lost too."""
-    populations = tuple(
-        replace(p, neuron=replace(p.neuron, reset_late=False, refractory=1))
-        if p.neuron is not None and p.name.startswith("layer")
-        else p
-        for p in net.populations
-    )
-    return replace(net, populations=populations)
-
-
 @pytest.mark.parametrize("which", range(8))
 def test_a_layer_of_snntorch_fires_the_same(node_of, which):
     torch.manual_seed(which)
@@ -69,11 +57,9 @@ def test_a_layer_of_snntorch_fires_the_same(node_of, which):
     edges = [("in", "fc"), ("fc", "layer"), ("layer", "out")]
     graph = nir.NIRGraph(nodes, edges, type_check=False)
     reset = ("subtract", "zero")[which // 4]
-    found = hwsim.read_nir(graph, dt=1e-4, reset=reset, reset_late=True)
+    found = hwsim.read_nir(graph, framework="snntorch", reset=reset)
     assert {v.grade for v in found.verdicts} == {"exact"}
     net = found.network
-    if reset == "zero" and not isinstance(layer, snntorch.Leaky):
-        net = with_rest(net)
     run = hwsim.simulate(net, x.numpy()[None], record=("spikes",), probe=net.output)
     expected = spikes_of(linear, layer, x)
     assert expected.sum() > 10

@@ -13,11 +13,6 @@ from tests.nir_trained import FRAMEWORKS, N_STEPS, layer_counts, net_of
 
 HERE = Path(__file__).parents[1] / "data" / "nir"
 N_SAMPLES = 20
-CONVENTIONS = {
-    "snntorch": {"dt": 1e-4, "reset": "subtract", "reset_late": True},
-    "norse": {"dt": 1e-6},  # it writes dt * tau: 1e-3 times 1e-3
-    "sinabs": {"dt": 1.0, "discretise": "exact", "reset": "subtract", "fires": "reached"},
-}
 
 
 @functools.cache
@@ -35,7 +30,7 @@ def record(framework):
 
 
 def imported(framework, **other):
-    found = hwsim.read_nir(HERE / f"{framework}.nir", **CONVENTIONS[framework] | other)
+    found = hwsim.read_nir(HERE / f"{framework}.nir", framework=framework, **other)
     assert {v.grade for v in found.verdicts} == {"exact"}
     return found.network
 
