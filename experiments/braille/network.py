@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 
 import nir
@@ -133,21 +132,10 @@ def export(net: nn.Sequential, seed: int, file: Path) -> None:
 
 
 def read(file: Path) -> hwsim.Network:
-    """The file in our terms: `dt` is what snnTorch assumes.
-
-    Its reset to zero drops what reaches `RSynaptic` in the step after a spike: one step of
-    refractory time, of which NIR has no word (docs/formats.md).
-    """
-    net = hwsim.read_nir(file, dt=1e-4, reset="zero").network
+    """The file as snnTorch means it, with the reset that `build` chose."""
+    net = hwsim.read_nir(file, framework="snntorch", reset="zero").network
     assert net is not None
-    (loop,) = {p.source for p in net.projections if p.source == p.target}
-    populations = tuple(
-        replace(p, neuron=replace(p.neuron, refractory=1))
-        if p.name == loop and isinstance(p.neuron, hwsim.Neuron)
-        else p
-        for p in net.populations
-    )
-    return replace(net, populations=populations)
+    return net
 
 
 def on_chip(net: hwsim.Network, frames: AnyArray, chip: str = "loihi2") -> hwsim.Plan:

@@ -13,6 +13,7 @@ import torch
 import hwsim
 from experiments.braille import network
 from experiments.braille.run import COLUMNS, GRAPH, N_CALIBRATION, RECORD, RESULTS
+from hwsim.quantization import choose_scales
 
 FILE = "braille-spikes/braille7_train_val.npz"
 POINTS = 0.02  # what a chip's integers may cost
@@ -45,10 +46,12 @@ def counts(net, frames):
 
 
 def test_every_seed_keeps_what_it_claims(rows):
+    assert len(rows) >= 3
     assert tuple(rows[0]) == COLUMNS
     for row in rows:
         n = {k: int(v) for k, v in row.items() if k.endswith(("test", "different", "spikes"))}
         assert n["snntorch_test"] == n["float_test"]
+        assert n["hidden_different"] == n["output_different"] == 0
         assert n["chip_test"] >= n["float_test"] - POINTS * n["n_test"]
         controls = ("untrained_test", "without_recurrence_test", "counts_test")
         assert n["float_test"] > max(n[c] for c in controls)
@@ -92,12 +95,29 @@ def test_the_record_is_what_snntorch_fires(test_set):
         assert np.abs(found - known).sum() <= 1e-3 * known.sum()
 
 
+def calibration():
+    return network.samples(network.data("fit")[0][:N_CALIBRATION])
+
+
 def test_in_integers_it_loses_two_points_at_most(test_set, rows):
     frames, labels = test_set
-    plan = network.on_chip(
-        network.read(GRAPH), network.samples(network.data("fit")[0][:N_CALIBRATION])
-    )
+    plan = network.on_chip(network.read(GRAPH), calibration())
     answer = hwsim.simulate(plan, network.samples(frames)).output
     right = (answer.argmax(1) == labels.numpy()).sum()
     assert right == int(rows[0]["chip_test"])
     assert right >= int(rows[0]["float_test"]) - POINTS * len(labels)
+
+
+def test_the_scale_that_is_chosen_keeps_most(test_set):
+    """Smaller ones round more, larger ones cut large weights off."""
+    net, chip = network.read(GRAPH), hwsim.load_chip("loihi2")
+    frames = network.samples(network.data("hold")[0])
+    real = hwsim.simulate(net, frames).output
+    chosen = choose_scales(net, chip, calibration())
+
+    def off(factor):
+        scales = {name: factor * scale for name, scale in chosen.items()}
+        qnet, _ = hwsim.quantize(net, chip, frames, scales=scales)
+        return np.abs(hwsim.simulate(qnet, frames).output - real).mean()
+
+    assert off(1.0) < min(off(0.25), off(2.0))
