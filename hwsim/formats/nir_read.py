@@ -118,7 +118,7 @@ def read_nir(
         graph = graph_of(root)
         dt = _step(dt, graph, meant.dt)
         how = Convention(dt, discretise, reset, late, fires, rests=framework == "snntorch")
-        return _Builder(graph, how, 1 / dt if spikes == "pulse" else 1.0).build()
+        return Builder(graph, how, pulse=1 / dt if spikes == "pulse" else 1.0).build()
     except ValueError as error:
         raise ValueError(f"{where}{error}") from None
     except MemoryError:
@@ -154,11 +154,24 @@ def _step(dt: float | None, graph: Graph, usual: float | None) -> float:
     return value
 
 
-class _Builder:
-    """Collects populations, projections and verdicts of one graph."""
+class Builder:
+    """Collects populations, projections and verdicts of one graph.
 
-    def __init__(self, graph: Graph, how: Convention, pulse: float) -> None:
+    Args:
+        pulse: what a spike is to what it reaches.
+        neurons: of nodes by name, instead of what their parameters say.
+    """
+
+    def __init__(
+        self,
+        graph: Graph,
+        how: Convention,
+        *,
+        pulse: float = 1.0,
+        neurons: Mapping[str, Found] | None = None,
+    ) -> None:
         self.graph, self.how, self.pulse = graph, how, pulse
+        self.neurons = neurons or {}
         self.output, self.direct = self._output()
         self.found: dict[str, Found] = {}
         self.bias: dict[str, FloatArray] = {}
@@ -168,6 +181,7 @@ class _Builder:
         self.grades: dict[str, Grade] = dict.fromkeys(graph.nodes, "exact")
 
     def build(self) -> Imported:
+        """The network, and what became of every node."""
         for name, node in self.graph.nodes.items():
             if node.kind in NEURONS:
                 self._take(name)
@@ -210,7 +224,7 @@ class _Builder:
             for t in self.graph.targets[name]
         )
         how = replace(self.how, rests=self.how.rests and not self._is_leaky(name))
-        found = neuron_of(node, shape, how, reads_out=reads_out)
+        found = self.neurons.get(name) or neuron_of(node, shape, how, reads_out=reads_out)
         self.found[name] = found
         self._say(name, found.note)
         self._say(name, found.approximate, "approximate" if found.approximate else "exact")
