@@ -247,6 +247,10 @@ def twice(self, x):
     return self.lif2(self.fc2(self.lif1(self.fc2(self.lif1(self.fc1(x))))))
 
 
+def elsewhere(self, x):
+    return self.lif1(self.lif1(self.fc1(x)) * 1.0)
+
+
 def constant(self, x):
     current = self.fc1(x)
     for _ in range(3):
@@ -269,7 +273,8 @@ def unbatched(self, x):
         (in_place, "changes it on the way"),
         (skipped, "no layer made"),
         (cleared, "fires otherwise than in the module"),
-        (twice, "use a layer in one place"),
+        (twice, "in its call 2 what 'fc2' gave in its call 1"),
+        (elsewhere, "use a layer in one place"),
         (constant, "in its call 2 what 'fc1' gave in its call 1"),
         (broken, "does not run on this sample"),
         (unbatched, "axis of the batch"),
