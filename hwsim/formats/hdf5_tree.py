@@ -4,6 +4,7 @@ Only hard links, numbers and text are read; nothing in a file names code, and no
 """
 
 import math
+import mmap
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,8 @@ def read_tree(path: Path, kind: str, root: str) -> dict[str, Any]:
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"no {kind} file {path}: give the path of one")
+    if not _heaps_end(path):
+        raise ValueError(f"{path} is damaged: a table of its text has no end; export it again")
     try:
         with h5py.File(path, "r") as file:
             tree = _Reader().group(file, "", lambda name: name == root)
@@ -44,6 +47,30 @@ def read_tree(path: Path, kind: str, root: str) -> dict[str, Any]:
     if not isinstance(tree.get(root), dict):
         raise ValueError(f"{path} has no group `{root}`: it is HDF5, but no {kind} file")
     return dict(tree[root])
+
+
+def _heaps_end(path: Path) -> bool:
+    """Whether every heap of text in a file ends: HDF5 reads one that does not for ever.
+
+    A heap is `GCOL`, a version, its size, then objects: number, references, size, data; one of
+    number 0 is free space, whose size counts its head [HDF5 file format 3.0, III.E].
+    """
+    if not path.stat().st_size:
+        return True  # nothing to map, and no HDF5
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as held:
+        start = held.find(b"GCOL\x01\x00\x00\x00")
+        while start >= 0:
+            end = start + int.from_bytes(held[start + 8 : start + 16], "little")
+            at = start + 16
+            while at + 16 <= end <= len(held):
+                number = int.from_bytes(held[at : at + 2], "little")
+                size = int.from_bytes(held[at + 8 : at + 16], "little")
+                need = size if number == 0 else 16 + -(-size // 8) * 8
+                if not 0 < need <= end - at:
+                    return False
+                at += need
+            start = held.find(b"GCOL\x01\x00\x00\x00", start + 8)
+    return True
 
 
 def check_sizes(file: Any) -> None:

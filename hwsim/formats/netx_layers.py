@@ -95,8 +95,9 @@ class Layer:
         """Its `shape`, (channels, height, width) or (neurons,)."""
         sizes = tuple(self.whole("shape").ravel().tolist())
         if len(sizes) not in (1, 3) or min(sizes) < 1:
+            told = sizes if len(sizes) < 5 else f"of {len(sizes)} numbers"
             raise ValueError(
-                f"layer {self.index} has shape {sizes}, must be (neurons,) or (channels, height, "
+                f"layer {self.index} has shape {told}, must be (neurons,) or (channels, height, "
                 "width)"
             )
         if math.prod(sizes) > MAX_NEURONS:
@@ -113,7 +114,7 @@ class Layer:
         found = self.whole(name).ravel().tolist()
         if len(found) != 3 or not 0 <= found[2] < len(SIGNS):
             raise ValueError(
-                f"layer {self.index}: `{name}` is {found}, must be bits, exponent, sign"
+                f"layer {self.index}: `{name}` is {found[:4]}, must be bits, exponent, sign"
             )
         return found[0], found[1], found[2]
 

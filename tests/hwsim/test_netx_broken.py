@@ -145,3 +145,19 @@ def test_what_no_network_here_computes_gets_a_verdict(tmp_path, name):
     bad = [v for v in found.verdicts if v.grade == "unsupported"]
     assert said in bad[0].reason
     assert all("is not read" in v.reason for v in bad[1:])
+
+
+def test_text_without_an_end_is_refused_before_hdf5_reads_it_for_ever(tmp_path):
+    """Free space of no size in the heap of a file's words: the library would not come back."""
+    path = tmp_path / "net.net"
+    file_with(path, lambda layers: None)
+    content = bytearray(path.read_bytes())
+    heap = content.index(b"GCOL")
+    at, end = heap + 16, heap + int.from_bytes(content[heap + 8 : heap + 16], "little")
+    while number := int.from_bytes(content[at : at + 2], "little"):
+        at += 16 + -(-int.from_bytes(content[at + 8 : at + 16], "little") // 8) * 8
+    assert (number, at < end) == (0, True)
+    content[at + 8 : at + 16] = bytes(8)
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match="is damaged: a table of its text has no end"):
+        read_netx(path)
