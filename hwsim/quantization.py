@@ -121,9 +121,8 @@ def quantize(
         scales: of each population, instead of choosing them.
 
     Raises:
-        ValueError: if a population uses what the chip's arithmetic has not: thresholds per step,
-            a longer refractory time or graded spikes than it has, a reset one step late that
-            takes the threshold off.
+        ValueError: if a population uses what the chip's arithmetic has not: thresholds per step
+            or below 0, a longer refractory time or graded spikes than it has.
     """
     if net.is_integer:
         raise ValueError("the network is in integers already")
@@ -131,13 +130,23 @@ def quantize(
     word = WeightWord(n_bits=min(8, chip.limits.weight_bits))
     projections = tuple(_quantize_projection(net, p, scales, word) for p in net.projections)
     populations = tuple(
-        Population(p.name, p.shape, fixed_neuron(p, p.neuron, scales[p.name], chip.limits))
+        Population(p.name, p.shape, fixed_neuron(p, _prompt(p.neuron), scales[p.name], chip.limits))
         if isinstance(p.neuron, Neuron)
         else p
         for p in net.populations
     )
     qnet = Network(populations, projections, net.dt_s, net.output)
     return qnet, tuple(_verdict(net, qnet, p, scales) for p in net.populations if p.neuron)
+
+
+def _is_late(neuron: object) -> bool:
+    """Whether the threshold is taken off one step late, after a leak: no chip does that."""
+    return isinstance(neuron, Neuron) and neuron.reset_late and neuron.reset == "subtract"
+
+
+def _prompt(neuron: Neuron) -> Neuron:
+    """The neuron that takes its threshold off in the step of the spike."""
+    return replace(neuron, reset_late=False) if _is_late(neuron) else neuron
 
 
 def _quantize_projection(
@@ -191,7 +200,9 @@ def fixed_neuron(
             neuron.refractory > longest
         ),
         f"graded spikes of {PAYLOAD_BITS} bits": neuron.emits == "graded" and not graded,
-        "a late subtracting reset": neuron.reset_late and neuron.reset == "subtract",
+        "a late subtracting reset": _is_late(neuron),
+        "a threshold below 0, so it sends in every step": neuron.emits != "nothing"
+        and bool((neuron.v_th < 0).any()),
         "an initial potential": bool((neuron.v_init != 0).any()),
     }
     found = [what for what, there in missing.items() if there]
@@ -232,6 +243,8 @@ def _verdict(net: Network, qnet: Network, pop: Population, scales: dict[str, flo
     words = _rounded_words(pop.neuron, qnet[pop.name].neuron, scale)
     rounded += [f"{' and '.join(words)} rounded to the chip's words"] if words else []
     rounded += ["payloads cut to whole numbers"] if _is_graded(pop) else []
+    if _is_late(pop.neuron):
+        rounded.append("the threshold is taken off in the step of a spike, here after a leak")
     if not rounded:
         return Verdict(pop.name, "exact", "every word holds its value", 0.0)
     return Verdict(pop.name, "approximate", "; ".join(rounded), error)
