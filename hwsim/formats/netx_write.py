@@ -73,7 +73,9 @@ class _Writer:
     def _chain(self) -> tuple[list[Population], dict[str, Projection]]:
         """Populations from the input to the output, and the projection into each of them."""
         if len(self.net.inputs) != 1:
-            raise ValueError(f"the network has {len(self.net.inputs)} inputs, netx holds one")
+            raise ValueError(
+                f"the network has {len(self.net.inputs)} inputs, netx holds one: export to Lava"
+            )
         order = [self.net.inputs[0]]
         ahead: dict[str, Projection] = {}
         while True:
@@ -230,7 +232,10 @@ class _Writer:
             bias = self._bias_mant(population, neuron)
             usual = 0
         else:
-            raise ValueError(f"population {name!r} is {type(neuron).__name__}: netx has none such")
+            raise ValueError(
+                f"population {name!r} is {type(neuron).__name__}: netx has none such: export to "
+                "Lava"
+            )
         made = {f"neuron/{key}": value for key, value in fields.items()}
         if bits != usual and neuron.emits != "nothing":
             made["neuron/messageBits"] = bits
@@ -352,9 +357,13 @@ def _steps(where: str, delay: AnyArray) -> AnyArray:
 
 def _cuba(name: str, neuron: FixedNeuron) -> dict[str, Any]:
     if neuron.emits not in ("spikes", "nothing"):
-        raise ValueError(f"population {name!r} emits {neuron.emits}, netx's CUBA neurons spikes")
+        raise ValueError(
+            f"population {name!r} emits {neuron.emits}, netx's CUBA neurons spikes: export to Lava"
+        )
     if neuron.emits == "spikes" and neuron.reset != "zero":
-        raise ValueError(f"population {name!r} resets by {neuron.reset!r}, netx's only to zero")
+        raise ValueError(
+            f"population {name!r} resets by {neuron.reset!r}, netx's only to zero: train with that"
+        )
     values = {k: _same(name, k, getattr(neuron, k)) for k in ("du", "dv", "v_th")}
     v_th = NEVER if neuron.emits == "nothing" else values["v_th"]
     return {

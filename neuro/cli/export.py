@@ -167,6 +167,8 @@ def _to_netx(asked: Asked) -> Exported:
     else:
         path = opened.run.path / "network.net"
     path = asked.out or path
+    if path.suffix.lower() != ".net":
+        raise ValueError(f"`--out` is {path}, must end in .net: `neuro import` knows netx by it")
     return _written("netx", path, hwsim.write_netx(opened.network, path))
 
 

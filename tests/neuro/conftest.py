@@ -1,6 +1,7 @@
-"""Shared by the training tests: one thread, exact CPU arithmetic, repeatable draws."""
+"""One thread, exact CPU arithmetic, repeatable draws; and the command line in this process."""
 
 import os
+import sys
 
 import pytest
 
@@ -13,3 +14,30 @@ def _one_thread():
 
     torch.set_num_threads(1)
     torch.manual_seed(0)
+
+
+@pytest.fixture
+def call(capsys, monkeypatch):
+    """Run `neuro ...` in this process: (exit code, stdout, stderr)."""
+    from neuro import cli
+
+    monkeypatch.delenv("NEURO_DEBUG", raising=False)
+
+    def run(*words):
+        monkeypatch.setattr(sys, "argv", ["neuro", *map(str, words)])
+        code = 0
+        try:
+            cli.main()
+        except SystemExit as end:
+            code = end.code or 0
+        return code, *capsys.readouterr()
+
+    return run
+
+
+@pytest.fixture
+def neuro(call, tmp_path, monkeypatch):
+    """The same in a folder of its own."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "200")
+    return call

@@ -16,7 +16,6 @@ import pytest
 
 import hwsim
 from hwsim.neurobench import neurobench
-from neuro import cli
 from neuro.deploy import file_digest
 from neuro.mapping import PROFILE_SAMPLES
 from neuro.recipe import load_recipe
@@ -52,20 +51,9 @@ def home(tmp_path_factory):
 
 
 @pytest.fixture
-def neuro(home, capsys, monkeypatch):
+def neuro(home, call):
     """Run `neuro ...` in this process: (exit code, stdout, stderr)."""
-
-    def run(*words):
-        monkeypatch.setattr(sys, "argv", ["neuro", *map(str, words)])
-        code = 0
-        try:
-            cli.main()
-        except SystemExit as end:
-            code = end.code or 0
-        said = capsys.readouterr()
-        return code, said.out, said.err
-
-    return run
+    return call
 
 
 @pytest.fixture(scope="module")

@@ -10,29 +10,9 @@ import pytest
 
 import hwsim
 from hwsim import Dense, FixedNeuron, Network, Neuron, Population, Projection, WeightWord
-from neuro import cli
 from tests.neuro.tiny import TINY
 
 WORD = WeightWord()
-
-
-@pytest.fixture
-def neuro(tmp_path, capsys, monkeypatch):
-    """Run `neuro ...` in this process, in an empty folder: (exit code, stdout, stderr)."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("COLUMNS", "100")
-
-    def run(*words):
-        monkeypatch.setattr(sys, "argv", ["neuro", *map(str, words)])
-        code = 0
-        try:
-            cli.main()
-        except SystemExit as end:
-            code = end.code or 0
-        said = capsys.readouterr()
-        return code, said.out, said.err
-
-    return run
 
 
 def dense(source, target, *ends, word=WORD, delay=1):

@@ -2,7 +2,6 @@
 
 import json
 import re
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +13,6 @@ from hwsim import FixedNeuron, Network, Population
 from hwsim.contention import Messages, latency
 from hwsim.mapping.stored import as_rows, plan_of
 from hwsim.noc import Grid
-from neuro import cli
 from neuro.cli.compiling import SAID
 from neuro.mapping import make_map, random_samples, run_map
 from tests.neuro.test_cli_fits import chain, chip_file, dense
@@ -23,21 +21,15 @@ WORDS = ("--samples", 5, "--steps", 8, "--rate", 0.3)
 
 
 @pytest.fixture
-def neuro(tmp_path, capsys, monkeypatch):
+def neuro(call, tmp_path, monkeypatch):
     """Run `neuro ...` in this process, in a folder with a network: (exit code, stdout, stderr)."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "100")
     hwsim.save_network(chain(), tmp_path / "net.h5")
 
     def run(*words):
-        monkeypatch.setattr(sys, "argv", ["neuro", *map(str, words)])
-        code = 0
-        try:
-            cli.main()
-        except SystemExit as end:
-            code = end.code or 0
-        said = capsys.readouterr()
-        return code, said.out, said.err.replace(f"{SAID}\n", "")  # on a machine that is new
+        code, out, err = call(*words)
+        return code, out, err.replace(f"{SAID}\n", "")  # on a machine that is new
 
     return run
 

@@ -7,7 +7,6 @@ import pytest
 
 import hwsim
 from tests.netx_cases import conv, delays, made
-from tests.neuro.test_nir_cli import neuro  # noqa: F401 (a fixture)
 
 
 @pytest.fixture
@@ -17,7 +16,7 @@ def net(tmp_path):
     return made(conv)[0]
 
 
-def test_a_network_goes_out_as_netx_and_comes_back_the_same(neuro, net, tmp_path):  # noqa: F811
+def test_a_network_goes_out_as_netx_and_comes_back_the_same(neuro, net, tmp_path):
     code, said, _ = neuro("export", "conv.h5", "--to", "netx", "--json")
     content = json.loads(said)
     assert (code, content["file"]) == (0, "conv.net")
@@ -41,10 +40,11 @@ def test_a_network_goes_out_as_netx_and_comes_back_the_same(neuro, net, tmp_path
         (("import", "none.net"), "no netx file none.net"),
         (("import", "conv.net", "--dt", 1e-3), "leaves nothing open"),
         (("import", "conv.h5", "--layers", 1), "`--layers` is for netx files"),
+        (("export", "conv.h5", "--to", "netx", "--out", "x.h5"), "must end in .net"),
         (("export", "conv.h5", "--to", "netx", "--sample", 1), "`--sample` is for `--to sanafe`"),
     ],
 )
-def test_errors_are_one_line(neuro, net, words, said):  # noqa: F811
+def test_errors_are_one_line(neuro, net, words, said):
     neuro("export", "conv.h5", "--to", "netx")
     code, out, err = neuro(*words)
     assert (code != 0, out) == (True, "")
@@ -52,7 +52,7 @@ def test_errors_are_one_line(neuro, net, words, said):  # noqa: F811
     assert len(err.strip().splitlines()) == 1
 
 
-def test_a_network_file_goes_to_lava_with_random_spikes_or_given_ones(neuro, net, tmp_path):  # noqa: F811
+def test_a_network_file_goes_to_lava_with_random_spikes_or_given_ones(neuro, net, tmp_path):
     code, said, _ = neuro("export", "conv.h5", "--to", "lava", "--samples", 3, "--json")
     content = json.loads(said)
     assert (code, content["folder"]) == (0, "conv-lava")
@@ -69,7 +69,7 @@ def test_a_network_file_goes_to_lava_with_random_spikes_or_given_ones(neuro, net
     assert "none.npy" in err
 
 
-def test_what_netx_cannot_say_writes_no_file(neuro, tmp_path):  # noqa: F811
+def test_what_netx_cannot_say_writes_no_file(neuro, tmp_path):
     net = made(delays)[0]
     slow = hwsim.Projection.of(
         "in", "a", net.projections[0].synapses, delay=64, word=net.projections[0].word

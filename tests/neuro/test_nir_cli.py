@@ -1,33 +1,12 @@
 """`neuro import`, `neuro inspect` and `neuro export --to nir`."""
 
 import json
-import sys
 
 import nir
 import numpy as np
 import pytest
 
 import hwsim
-from neuro import cli
-
-
-@pytest.fixture
-def neuro(tmp_path, capsys, monkeypatch):
-    """Run `neuro ...` in this process, in a folder of its own: (exit code, stdout, stderr)."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("COLUMNS", "200")
-    monkeypatch.delenv("NEURO_DEBUG", raising=False)
-
-    def run(*words):
-        monkeypatch.setattr(sys, "argv", ["neuro", *map(str, words)])
-        code = 0
-        try:
-            cli.main()
-        except SystemExit as stop:
-            code = stop.code or 0
-        return code, *capsys.readouterr()
-
-    return run
 
 
 @pytest.fixture
