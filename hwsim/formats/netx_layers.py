@@ -187,6 +187,14 @@ def _cuba(found: Layer, bias: AnyArray) -> FixedNeuron:
     )
 
 
+def loses_exponent(weight: AnyArray) -> bool:
+    """Whether lava-dl 0.4 multiplies these weights if they have delays: it drops their exponent."""
+    return bool(weight.any() and weight.max() < 128 and weight.min() >= -128)
+
+
+LOST = "lava-dl 0.4 multiplies weights with delays unless one is beyond -128..127"
+
+
 def message_bits(layer: Layer) -> int:
     """Payload bits of what a layer sends."""
     found = layer.group("neuron")

@@ -10,10 +10,12 @@ from hwsim.arrays import AnyArray, IntArray
 from hwsim.formats.hdf5_tree import read_tree
 from hwsim.formats.netx_layers import (
     DELAY_MAX,
+    LOST,
     REFUSED,
     Layer,
     UnsupportedError,
     encoder_of,
+    loses_exponent,
     message_bits,
     neuron_of,
     word_of,
@@ -274,11 +276,8 @@ class _Reader:
         neuron = layer.group("neuron")
         if neuron is not None and neuron.one("refDelay", 1) > 1:
             notes.append("lava-dl's reader ignores its `refDelay`")
-        largest = np.abs(layer.numbers("weight")).max(initial=0)
-        if "delay" in layer and 0 < largest < 128:
-            notes.append(
-                "lava-dl 0.4 multiplies weights of a layer with delays if none reaches 128"
-            )
+        if "delay" in layer and loses_exponent(layer.numbers("weight")):
+            notes.append(LOST)
         return "; ".join(notes)
 
 

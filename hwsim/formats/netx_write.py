@@ -9,7 +9,16 @@ import numpy as np
 
 from hwsim.arrays import AnyArray, IntArray
 from hwsim.atomic import atomic_path
-from hwsim.formats.netx_layers import BIAS_EXP, DELAY_MAX, NEVER, SDN_BITS, SDN_EXP, SIGNS
+from hwsim.formats.netx_layers import (
+    BIAS_EXP,
+    DELAY_MAX,
+    LOST,
+    NEVER,
+    SDN_BITS,
+    SDN_EXP,
+    SIGNS,
+    loses_exponent,
+)
 from hwsim.formats.netx_read import INPUT_BITS, MS, identity
 from hwsim.formats.nir_read import Grade, NodeVerdict
 from hwsim.network import Network, Population, Projection
@@ -18,7 +27,6 @@ from hwsim.synapses import Conv2d, Dense, Sparse
 
 MAX_WEIGHTS = 2**28  # of one matrix
 LAVA_RANGE = (-256, 254)  # lava-dl clips what is beyond
-EXACT_SCALE = 128  # with delays lava-dl drops the exponent, which is 0 from here on
 
 
 def write_netx(net: Network, path: Path) -> tuple[NodeVerdict, ...]:
@@ -273,9 +281,8 @@ class _Writer:
             late = f"its bias acts {self.late} steps before the first input can arrive"
             notes.append(("approximate", late))
         for weight, delay in (("weight", "delay"), ("weight_rec", "delay_rec")):
-            if delay in fields and np.abs(fields[weight]).max() < EXACT_SCALE:
-                much = "lava-dl 0.4 multiplies weights of a layer with delays if none reaches 128"
-                notes.append(("approximate", much))
+            if delay in fields and loses_exponent(fields[weight]):
+                notes.append(("approximate", LOST))
         if fields["type"] == "dense_rec":
             notes.append(("approximate", "lava-dl 0.4 does not read recurrent layers"))
         return notes

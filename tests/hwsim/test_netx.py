@@ -214,7 +214,7 @@ def test_a_loop_and_small_delayed_weights_are_said_to_differ_in_lava_dl(tmp_path
     back = join("b", "b", Dense.of(2 * np.eye(7, dtype=int)), 3)
     said = write_netx(Network(net.populations, (*net.projections, back)), tmp_path / "net.net")
     assert "does not read recurrent layers" in said[-1].reason
-    assert "if none reaches 128" in said[-1].reason
+    assert "unless one is beyond -128..127" in said[-1].reason
 
 
 def chain(neuron=None, n=3, **more):
