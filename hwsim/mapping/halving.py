@@ -23,11 +23,11 @@ def halve_until_it_fits(partition: Partition) -> None:
     """
     marks = {p.name: np.zeros(p.size, dtype=np.int64) for p in partition.inner}
     for _ in range(ROUNDS):
-        before = {name: int(part_of.max()) for name, part_of in marks.items()}
+        before = {name: cut.n_parts for name, cut in partition.cuts.items()}  # none at first
         for pop in partition.inner:
             partition.cuts[pop.name] = _halved(partition, pop, marks[pop.name])
             marks[pop.name] = partition.cuts[pop.name].part_of
-        if before == {name: int(part_of.max()) for name, part_of in marks.items()}:
+        if before == {name: cut.n_parts for name, cut in partition.cuts.items()}:
             return
 
 

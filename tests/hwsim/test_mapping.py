@@ -102,6 +102,23 @@ def test_every_neuron_has_one_core_within_its_limits(net, chip, mapper):
         assert part.use.axons_out >= listening[part.population][part.neurons].sum()
 
 
+@pytest.mark.parametrize("mapper", sorted(hwsim.MAPPERS))
+def test_in_a_loop_of_two_both_send_a_packet(mapper):
+    """Whichever is cut first cannot know yet who hears it."""
+    word, neuron = WeightWord(), FixedNeuron.of()
+    ends = (("in", "a", 1), ("a", "b", 1), ("b", "a", 1))
+    ways = tuple(Projection.of(s, t, Dense.of([[2]]), delay=d, word=word) for s, t, d in ends)
+    populations = (
+        Population("in", (1,)),
+        Population("a", (1,), neuron),
+        Population("b", (1,), neuron),
+    )
+    plan = hwsim.compile(
+        Network(populations, ways), limited(1, 6, 10), mapper=hwsim.MAPPERS[mapper]
+    )
+    assert [part.use.axons_out for part in plan.parts if part.core is not None] == [1, 1]
+
+
 @given(integer_networks(), tight_chips)
 def test_what_fits_compiles_and_nothing_else(net, chip):
     violations = hwsim.fits(net, chip)
