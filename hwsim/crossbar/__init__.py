@@ -1,0 +1,1 @@
+"""Resistive crossbars: devices, wires, converters, and spiking networks on them."""
