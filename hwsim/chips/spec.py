@@ -22,20 +22,22 @@ CLASSES = {
 }
 
 
-class _Spec(BaseModel):
+class Spec(BaseModel):
+    """Plain data from a file: frozen, strict, finite."""
+
     model_config = ConfigDict(
         frozen=True, extra="forbid", populate_by_name=True, allow_inf_nan=False
     )
 
 
-class Constant(_Spec):
+class Constant(Spec):
     """A number with its source. `value` None is unknown, never free.
 
     `rel_uncertainty` r is the band: p10 = value / (1 + r), p90 = value (1 + r), median = value.
     """
 
     value: NonNegativeFloat | None = None
-    unit: Literal["J", "s", "W"]
+    unit: Literal["J", "s", "W", "m2"]
     source: str = Field(min_length=8)
     kind: Literal["M", "P", "F", "D", "R"] = Field(alias="class")
     rel_uncertainty: float | None = Field(default=None, gt=0, le=10)
@@ -48,7 +50,7 @@ class Constant(_Spec):
         return self
 
 
-class SynapseFormat(_Spec):
+class SynapseFormat(Spec):
     """How a core stores the synapses of an axon.
 
     A synapse is a weight, the index of its target and perhaps a delay; blocks of up to
@@ -66,7 +68,7 @@ class SynapseFormat(_Spec):
     shares_kernels: bool = False  # a convolution's kernel is stored once per core
 
 
-class Limits(_Spec):
+class Limits(Spec):
     """What fits on one core, how many cores a chip has, and how many chips can be joined.
 
     A limit that is None is not known, or the chip has none; nothing is then checked.
@@ -93,7 +95,7 @@ class Limits(_Spec):
     neurons: tuple[Literal["spikes", "ternary", "graded", "sigma_delta"], ...] = ("spikes",)
 
 
-class Mesh(_Spec):
+class Mesh(Spec):
     """Tiles on a grid, each with a router and some cores; chips on a grid, side by side.
 
     Core c of a chip sits on tile c // cores_per_tile, tiles counted row by row; cores of the next
@@ -111,7 +113,7 @@ Included = Literal[
 ]
 
 
-class Energies(_Spec):
+class Energies(Spec):
     """Joules per event. A field without an entry is no event of its own: it is in another price.
 
     What every chip does must have a price, or be listed in `in_sop`: paid with the synaptic
@@ -150,7 +152,7 @@ def _priced_once(name: str, constant: Constant | None, in_sop: tuple[str, ...]) 
         raise ValueError(f"`{name}` has a price and is listed in `in_sop`: it would be paid twice")
 
 
-class Times(_Spec):
+class Times(Spec):
     """Seconds per event on the slowest core, or on the way of a packet.
 
     A packet holds a link for the time of a hop. A barrier is a table by the tiles in use, linear
@@ -192,7 +194,7 @@ class Times(_Spec):
         return {k: float(np.interp(n_tiles, known, units[i])) for i, k in enumerate(known)}
 
 
-class Powers(_Spec):
+class Powers(Spec):
     """Watts while the chip runs: of a powered core, of a chip beyond its cores, of the host."""
 
     core: Constant | None = None
@@ -200,7 +202,7 @@ class Powers(_Spec):
     host: Constant
 
 
-class ChipSpec(_Spec):
+class ChipSpec(Spec):
     """A chip of digital neurocores in Loihi's integer arithmetic."""
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")  # names a folder of results
@@ -266,7 +268,7 @@ def check_chip(chip: object) -> None:
         raise ValueError(f"{chip!r:.60} is no chip: give {load}")
 
 
-class Operation(_Spec):
+class Operation(Spec):
     """Energy of one arithmetic operation in a price list without a chip."""
 
     mac_fp32: Constant
@@ -274,7 +276,7 @@ class Operation(_Spec):
     mac_int8: Constant
 
 
-class PriceList(_Spec):
+class PriceList(Spec):
     """The field's shortcut: joules per multiply-accumulate and accumulate, nothing else."""
 
     name: str
