@@ -20,7 +20,8 @@ class Array(Spec):
     into slices of so many bits, each on columns of its own, added after the converter; None keeps
     it whole. `pair` says where the negative column is taken off: `analog`, before the converter
     (Kirchhoff's law, at a node of both columns), or `digital`, after it.
-    `idle` rows are `grounded`, driven at 0 V, or `gated`, cut off by their transistors.
+    `idle` rows are `grounded`, driven at 0 V, or `gated`, cut off by their transistors. With
+    `skip_silent` a block none of whose rows is driven is not read at all: its sums are 0.
     """
 
     count: PositiveInt  # arrays on the chip
@@ -31,6 +32,7 @@ class Array(Spec):
     weight_bits: Bits | None = None  # of a sliced weight's magnitude, all slices together
     slice_bits: Bits | None = None
     idle: Literal["grounded", "gated"] = "grounded"
+    skip_silent: bool = False
     v_read_volt: PositiveFloat
     r_word_ohm: NonNegativeFloat = 0.0  # one segment, between neighbouring cells
     r_bit_ohm: NonNegativeFloat = 0.0
