@@ -54,6 +54,12 @@ class Array(Spec):
         return self
 
     @property
+    def wires_resist(self) -> bool:
+        """Whether rows disturb each other: some wire, driver or sensing node has resistance."""
+        parts = (self.r_word_ohm, self.r_bit_ohm, self.r_driver_ohm, self.r_sense_ohm)
+        return any(r > 0 for r in parts)
+
+    @property
     def n_slices(self) -> int:
         """Slices of a weight."""
         if self.slice_bits is None or self.weight_bits is None:
