@@ -9,6 +9,8 @@ bill = hwsim.price(run.counts, chip)
 from hwsim.chips.files import chip_names, copy_chip, load_chip, load_price_list
 from hwsim.chips.spec import ChipSpec
 from hwsim.counts import Counts, Critical
+from hwsim.crossbar.counts import CrossbarCounts
+from hwsim.crossbar.spec import CrossbarChip
 from hwsim.energy import Bill, price
 from hwsim.formats.netx_read import read_netx
 from hwsim.formats.netx_write import write_netx
@@ -38,6 +40,8 @@ __all__ = [
     "Conv2d",
     "Counts",
     "Critical",
+    "CrossbarChip",
+    "CrossbarCounts",
     "Dense",
     "DoesNotFit",
     "Fill",

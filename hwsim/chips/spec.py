@@ -261,11 +261,21 @@ class ChipSpec(Spec):
         return out
 
 
-def check_chip(chip: object) -> None:
-    """Raise unless it is a chip; its name alone is none."""
-    if not isinstance(chip, ChipSpec):
-        load = f"hwsim.load_chip({chip!r})" if isinstance(chip, str) else "hwsim.load_chip(name)"
-        raise ValueError(f"{chip!r:.60} is no chip: give {load}")
+def check_chip(chip: object) -> ChipSpec:
+    """The chip, if it is one of neurocores; a name alone is none.
+
+    Raises:
+        ValueError: for a chip of crossbars, and for anything else.
+    """
+    if isinstance(chip, ChipSpec):
+        return chip
+    if getattr(chip, "family", None) == "crossbar":
+        raise ValueError(
+            f"{getattr(chip, 'name', 'this')} is a chip of crossbars, this needs one of neurocores:"
+            " give one of hwsim.chip_names('neurocore')"
+        )
+    load = f"hwsim.load_chip({chip!r})" if isinstance(chip, str) else "hwsim.load_chip(name)"
+    raise ValueError(f"{chip!r:.60} is no chip: give {load}")
 
 
 class Operation(Spec):

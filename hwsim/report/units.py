@@ -14,11 +14,13 @@ def si(value: float | None, unit: str, *, digits: int = 3) -> str:
     '23 µJ'
     >>> si(None, "J")
     'not known'
+    >>> si(4.2e-9, "m2")
+    '4200 µm²'
     """
     if value is None or not math.isfinite(value):
         return UNKNOWN
-    exponent = prefix_exponent(value, digits=digits)
-    return f"{_digits(value / 10.0**exponent, digits)} {prefix(exponent)}{unit}"
+    exponent, prefixed = _prefixed(value, unit, digits)
+    return f"{_digits(value / 10.0**exponent, digits)} {prefixed}"
 
 
 def band(median: float, p10: float, p90: float, unit: str) -> str:
@@ -36,9 +38,18 @@ def spread(median: float, p10: float, p90: float, unit: str) -> str:
     >>> spread(2.31e-5, 1.8e-5, 2.94e-5, "J")
     '[18, 29.4] µJ'
     """
-    exponent = prefix_exponent(median)
+    exponent, prefixed = _prefixed(median, unit, 3)
     low, high = (_digits(x / 10.0**exponent, 3) for x in (p10, p90))
-    return f"[{low}, {high}] {prefix(exponent)}{unit}"
+    return f"[{low}, {high}] {prefixed}"
+
+
+def _prefixed(value: float, unit: str, digits: int) -> tuple[int, str]:
+    """Power of ten and name of the unit; the prefix of an area is squared with it."""
+    if unit != "m2":
+        exponent = prefix_exponent(value, digits=digits)
+        return exponent, f"{prefix(exponent)}{unit}"
+    side = prefix_exponent(math.sqrt(abs(value)), digits=digits)
+    return 2 * side, f"{prefix(side)}m²"
 
 
 def prefix_exponent(value: float, *, digits: int = 3) -> int:

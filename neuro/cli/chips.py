@@ -25,11 +25,14 @@ def list_(context: typer.Context, as_json: AsJson = False) -> None:
     specs = [hwsim.load_chip(n) for n in hwsim.chip_names()]
     rows = [_summary(spec) for spec in specs]
     lines = [
-        f"{row['name']:14} {row['title']}, {row['technology']}, {row['cores']} cores, energies "
-        f"class {row['classes']}, {row['unknown']} of {row['constants']} constants not known"
+        f"{row['name']:14} {row['title']}, {row['technology']}, {_parts(row)}, energies class "
+        f"{row['classes']}, {row['unknown']} of {row['constants']} constants not known"
         for row in rows
     ]
-    hint = ["show one: neuro chips show NAME; one of your own: neuro chips copy template my.toml"]
+    hint = [
+        "show one: neuro chips show NAME; one of your own: neuro chips copy template my.toml, of "
+        "crossbars: neuro chips copy template-crossbar my.toml"
+    ]
     emit({"chips": rows}, lines + hint, as_json=as_json)
 
 
@@ -45,13 +48,15 @@ def show(name: Name, as_json: AsJson = False) -> None:
     out.print(f"{spec.title} ({spec.name}), {spec.technology}", markup=False)
     for note in spec.notes:
         out.print(f"- {note}", markup=False)
-    print_table(_limits(spec), unseen=WIDE)
+    print_table(_arrays(spec) if _is_crossbar(spec) else _limits(spec), unseen=WIDE)
     print_table(_constants(spec), unseen=WIDE)
 
 
 @app.command()
 def copy(
-    name: Annotated[str, typer.Argument(help="a chip that ships, or `template`")],
+    name: Annotated[
+        str, typer.Argument(help="a chip that ships, `template` or `template-crossbar`")
+    ],
     path: Annotated[Path, typer.Argument(help="the new file, e.g., my.toml")],
     as_json: AsJson = False,
 ) -> None:
@@ -73,11 +78,37 @@ def _summary(spec: Any) -> dict[str, Any]:
         "name": spec.name,
         "title": spec.title,
         "technology": spec.technology,
-        "cores": spec.limits.cores,
+        "cores": None if _is_crossbar(spec) else spec.limits.cores,
+        "arrays": spec.array.count if _is_crossbar(spec) else None,
         "classes": "".join(sorted({c.kind for c in energies if c.value is not None})),
         "constants": len(constants),
         "unknown": sum(c.value is None for c in constants),
     }
+
+
+def _is_crossbar(spec: Any) -> bool:
+    from hwsim.crossbar.spec import CrossbarChip
+
+    return isinstance(spec, CrossbarChip)
+
+
+def _parts(row: dict[str, Any]) -> str:
+    return f"{row['arrays']} arrays" if row["cores"] is None else f"{row['cores']} cores"
+
+
+def _arrays(spec: Any) -> Table:
+    from hwsim.report.units import UNKNOWN
+
+    table = Table("property", title="arrays", title_justify="left", box=None)
+    table.add_column("value", justify="right")
+    table.add_row("node_m", str(spec.node_m))
+    table.add_row("device", spec.device)
+    table.add_row("pipelined", _words(spec.pipelined))
+    for group in ("array", "input", "output", "writing"):
+        for field, value in getattr(spec, group):
+            none = UNKNOWN if group == "writing" else "none"
+            table.add_row(f"{group}.{field}", none if value is None else _words(value))
+    return table
 
 
 def _limits(spec: Any) -> Table:
@@ -114,7 +145,7 @@ def _constants(spec: Any) -> Table:
         value = si(c.value, c.unit)
         band = "" if c.value is None else _band(c)
         table.add_row(name, value, c.kind, band, c.source.replace("[", r"\["), c.note)
-    for name in spec.energy.in_sop:
+    for name in getattr(spec.energy, "in_sop", ()):
         table.add_row(
             name if "." in name else f"energy.{name}", "in energy.sop", "", "", "", "paid with it"
         )

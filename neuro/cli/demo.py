@@ -19,7 +19,7 @@ def demo(
     """Train on scikit-learn's digits as events, carry it onto Loihi 1, simulate, price, report."""
     import torch
 
-    import hwsim
+    from hwsim.chips.files import load_neurocores
     from neuro.cli.deploy import lines
     from neuro.deploy import deploy
     from neuro.recipe import load_recipe
@@ -31,7 +31,7 @@ def demo(
     loaded = load_recipe(recipe)
     if seed is not None:
         loaded = loaded.with_seed(seed)
-    chip = hwsim.load_chip(loaded.qat.chip)
+    chip = load_neurocores(loaded.qat.chip)
     folder = run_for(loaded, runs)
     err.print(f"training {loaded.name} in {folder.path}", highlight=False)
     try:

@@ -19,11 +19,11 @@ def deploy(
     as_json: AsJson = False,
 ) -> None:
     """Compile a trained network onto a chip, simulate its test set, count and price every event."""
-    import hwsim
+    from hwsim.chips.files import load_neurocores
     from neuro.deploy import deploy as carry_over
     from neuro.runs import open_run
 
-    spec, folder = hwsim.load_chip(chip), open_run(run)
+    spec, folder = load_neurocores(chip), open_run(run)
     total = (folder.result() or {})["samples"]["test"]
     bar = Progress(console=err, transient=True, disable=not err.is_terminal)
     with compiling_said(), bar as progress:

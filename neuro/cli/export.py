@@ -107,10 +107,10 @@ def _check_options(asked: Asked, to: Target) -> None:
 
 
 def _to_lava(asked: Asked) -> Exported:
-    import hwsim
+    from hwsim.chips.files import load_neurocores
     from neuro.lava import export_network, export_run, verify
 
-    spec, opened = hwsim.load_chip(asked.chip or "loihi1"), open_network(asked.network)
+    spec, opened = load_neurocores(asked.chip or "loihi1"), open_network(asked.network)
     n, what = asked.samples or 10, "test samples"
     if opened.run is not None and asked.inputs is not None:
         raise ValueError("`--inputs` is for network files, a run takes its test samples along")
@@ -180,9 +180,10 @@ def _written(name: str, path: Path, verdicts: Sequence["NodeVerdict"]) -> Export
 
 def _to_sanafe(asked: Asked) -> Exported:
     import hwsim
+    from hwsim.chips.files import load_neurocores
     from neuro.sanafe import place, sample_of
 
-    opened, spec = open_network(asked.network), hwsim.load_chip(asked.chip or "loihi1-fitted")
+    opened, spec = open_network(asked.network), load_neurocores(asked.chip or "loihi1-fitted")
     if opened.run is None:
         path = Path(asked.network)
         folder = path.with_name(f"{path.stem}-sanafe")

@@ -36,10 +36,10 @@ def fits(network: Net, chip: Chip = "loihi1", as_json: AsJson = False) -> None:
 
     Every broken limit is a line: layer, limit, used, allowed, remedy; the exit code is then 1.
     """
-    import hwsim
+    from hwsim.chips.files import load_neurocores
     from hwsim.report.fit import fit_of
 
-    opened, spec = open_network(network), hwsim.load_chip(chip)
+    opened, spec = open_network(network), load_neurocores(chip)
     found = fit_of(opened.network, spec)
     if as_json:
         content = {"network": opened.title, "chip": spec.name, **found.as_dict()}

@@ -52,12 +52,12 @@ def map_(
     A run is profiled on samples held back in training. If it was deployed on this chip, its map is
     shown, unless --mapper or --seed asks for another.
     """
-    import hwsim
+    from hwsim.chips.files import load_neurocores
     from hwsim.report.standalone import check_format
 
     if figure is not None:
         check_format(figure)
-    opened, spec = open_network(network), hwsim.load_chip(chip)
+    opened, spec = open_network(network), load_neurocores(chip)
     given = _samples(opened, inputs, samples, rate, steps, seed or 0, root)
     found: list[Mapped] = []
     names = [mapper or DEFAULT, *(b for b in BASELINES if compare and b != (mapper or DEFAULT))]

@@ -10,9 +10,9 @@ def report(
     as_json: AsJson = False,
 ) -> None:
     """Write report.html and report.json of a run that was deployed on this chip."""
-    import hwsim
+    from hwsim.chips.files import load_neurocores
     from neuro.reporting import write
     from neuro.runs import open_run
 
-    page, data = write(open_run(run), hwsim.load_chip(chip), given=chip)
+    page, data = write(open_run(run), load_neurocores(chip), given=chip)
     emit({"html": str(page), "json": str(data)}, [f"report     {page}"], as_json=as_json)

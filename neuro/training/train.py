@@ -11,6 +11,7 @@ from rich.console import Console
 
 import hwsim
 from hwsim.arrays import AnyArray
+from hwsim.chips.files import load_neurocores
 from neuro.models.build import build_stack
 from neuro.models.stack import Stack
 from neuro.runs import RunFolder, read_json, versions, write_json
@@ -45,7 +46,7 @@ def train(run: RunFolder, console: Console, *, root: str | None = None) -> dict[
     if done is not None:
         console.print(f"{run.path} has ended already", highlight=False)
         return done
-    chip = hwsim.load_chip(run.recipe.qat.chip)
+    chip = load_neurocores(run.recipe.qat.chip)
     splits = load_splits(run, root)
     fresh = fresh_stack(run, splits).folded()  # what the chip has not is said before training
     with_scales(fresh, chip, {name: 1 / float(b.neurons.v_th) for name, b in fresh.blocks.items()})
@@ -145,7 +146,7 @@ def load_stacks(run: RunFolder, splits: Splits) -> tuple[Stack, Stack]:
     scales = read_json(run.path / "qat" / "scales.json")
     if scales is None:
         raise FileNotFoundError(f"{run.path} has no qat/scales.json: train it again")
-    qstack = with_scales(stack.folded().eval(), hwsim.load_chip(run.recipe.qat.chip), scales)
+    qstack = with_scales(stack.folded().eval(), load_neurocores(run.recipe.qat.chip), scales)
     if run.recipe.qat.epochs:
         _load(qstack, run.path / "qat" / "best.ckpt")
     return stack.eval(), qstack.eval()
