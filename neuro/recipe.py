@@ -7,6 +7,7 @@ from importlib import metadata, resources
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
+import numpy as np
 from pydantic import (
     BaseModel,
     ConfigDict,
@@ -128,6 +129,38 @@ class QatSpec(_Spec):
     calibration: PositiveInt = 64
 
 
+class NoiseSpec(_Spec):
+    """Fine-tuning under errors of resistive cells, from the best float epoch; 0 epochs is none.
+
+    The cells are those of `neuro.training.noise`.
+
+    Attributes:
+        spread: standard deviation of a cell's error, as a fraction of its conductance range.
+        law: (c0, c1, ...): an error is `c0 + c1 x + ...` times that for a cell at fraction x.
+        clip_sd: weights end at so many standard deviations of their layer; None for no end.
+        adc_bits: of the sums in training; None for no rounding.
+        train_spread: in training, if not `spread`: the epoch is chosen at `spread`.
+        draws: chips that every epoch is judged on.
+    """
+
+    epochs: NonNegativeInt = 0
+    lr: PositiveFloat = 1e-3
+    spread: Fraction = 0.1
+    law: tuple[float, ...] = Field(default=(1.0,), min_length=1)
+    clip_sd: PositiveFloat | None = None
+    adc_bits: Annotated[int, Field(ge=2, le=16)] | None = None
+    train_spread: Fraction | None = None
+    draws: PositiveInt = 5
+
+    @model_validator(mode="after")
+    def _law_is_a_deviation(self) -> Self:
+        x = np.linspace(0, 1, 1001)
+        least = float(np.polynomial.polynomial.polyval(x, self.law).min())
+        if least < 0:
+            raise ValueError(f"`law` falls to {least:g} in 0..1: a deviation is 0 or more there")
+        return self
+
+
 class Recipe(_Spec):
     """A training run."""
 
@@ -138,10 +171,15 @@ class Recipe(_Spec):
     model: ModelSpec
     train: TrainSpec
     qat: QatSpec = QatSpec()
+    noise: NoiseSpec = NoiseSpec()
 
     def digest(self) -> str:
-        """Short hash of the recipe and the program's version: names the run folder."""
-        text = self.model_dump_json() + metadata.version("neuro-hwsim")
+        """Short hash of the recipe and the program's version: names the run folder.
+
+        Noise joins it where it is not the default, so that runs from before it keep their names.
+        """
+        plain = {"noise"} if self.noise == NoiseSpec() else None
+        text = self.model_dump_json(exclude=plain) + metadata.version("neuro-hwsim")
         return hashlib.sha256(text.encode()).hexdigest()[:10]
 
     def with_seed(self, seed: int) -> "Recipe":

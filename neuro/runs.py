@@ -2,6 +2,7 @@
 
 recipe.json        what was asked            float/, qat/       checkpoints of both phases
 network.h5         the real network          chip.h5            the chip's integers
+noise.h5, noise/   the real network after training with noise, and its checkpoints, if asked for
 result.json        accuracies and versions   deploy-<chip>/     simulation, counts, bill, report
 lava/              the Lava export
 """
@@ -37,6 +38,11 @@ class RunFolder:
     def chip_network(self) -> Path:
         """The trained network in a chip's integers."""
         return self.path / "chip.h5"
+
+    @property
+    def noise_network(self) -> Path:
+        """The network in real numbers after training with noise, if the recipe has such epochs."""
+        return self.path / "noise.h5"
 
     def deployment(self, chip: str) -> Path:
         """Folder of a deployment on a chip."""

@@ -6,6 +6,7 @@ from torch import nn
 from hwsim.network import Network, Population, Projection
 from hwsim.synapses import Conv2d, Dense, Synapses
 from neuro.models.stack import Block, Stack
+from neuro.training.noise import NoiseBlock
 
 INPUT = "input"
 
@@ -13,12 +14,13 @@ INPUT = "input"
 def export(stack: Stack, *, dt_s: float = 1e-3) -> Network:
     """The network of a trained stack: real, or in a chip's integers if its blocks are quantised.
 
-    BatchNorm is folded, an input gain goes into the weights.
+    BatchNorm is folded, weights trained with noise are clipped, an input gain enters the weights.
 
     Args:
         dt_s: duration of a time step in seconds.
     """
-    stack = stack.folded() if all(isinstance(b, Block) for b in stack.blocks.values()) else stack
+    if all(isinstance(block, Block | NoiseBlock) for block in stack.blocks.values()):
+        stack = stack.folded()
     populations = [Population(INPUT, tuple(stack.input_shape))]
     projections = []
     for name, block, shape in stack.shapes():

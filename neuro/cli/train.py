@@ -1,7 +1,7 @@
 """`neuro train RECIPE`: a run folder from a recipe; run it again to resume."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -16,7 +16,10 @@ def train(
     threads: Annotated[int, typer.Option(min=1, help="CPU threads")] = 1,
     as_json: AsJson = False,
 ) -> None:
-    """Train a network, in floats and then in the integers of the recipe's chip."""
+    """Train a network, in floats and then in the integers of the recipe's chip.
+
+    A recipe with a `[noise]` section also fine-tunes the floats for cells that miss their weights.
+    """
     import torch
 
     from neuro.recipe import load_recipe
@@ -38,6 +41,19 @@ def train(
         f"float      test {percent(result['float']['test'])}, "
         f"epoch {result['float']['best_epoch']} chosen on {percent(result['float']['hold'])}",
         f"quantised  test {percent(result['quantised']['test'])}, in integers of {result['chip']}",
+        *_noise(result),
         f"next: neuro deploy {folder.path} --chip {result['chip']}",
     ]
     emit({"run": str(folder.path), **result}, lines, as_json=as_json)
+
+
+def _noise(result: dict[str, Any]) -> list[str]:
+    """What training with noise reached, if there was any."""
+    if "noise" not in result:
+        return []
+    found, n = result["noise"], result["samples"]["test"]
+    before, after = (sum(c) / len(c) / n for c in found["test_of_chips"].values())
+    return [
+        f"with noise test {percent(found['test'])} clean; at a spread of {found['spread']:.0%} of "
+        f"a cell's range {after:.1%}, before {before:.1%}"
+    ]

@@ -3,22 +3,32 @@
 from typing import Any
 
 import lightning as L
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from neuro.models.stack import Stack
 from neuro.recipe import TrainSpec
+from neuro.training.noise import on_chip
 from neuro.training.qat import QuantBlock
 from neuro.training.samples import shifted
 
 
 class Classifier(L.LightningModule):
-    """Trains a stack, in floats or in a chip's integers, on (batch, steps, *shape) frames."""
+    """Trains a stack, in floats or in a chip's integers, on (batch, steps, *shape) frames.
 
-    def __init__(self, stack: Stack, spec: TrainSpec, *, lr: float, seed: int) -> None:
+    Args:
+        chips: of a stack of noise blocks, how many the held-back part is judged on: the same ones
+            after every epoch. 0 is the clean stack.
+    """
+
+    def __init__(
+        self, stack: Stack, spec: TrainSpec, *, lr: float, seed: int, chips: int = 0
+    ) -> None:
         super().__init__()
         self.stack, self.spec, self.lr, self.seed = stack, spec, lr, seed
+        self.chips = chips
 
     def logits(self, frames: Tensor) -> Tensor:
         """Answers scaled for the softmax, (batch, classes)."""
@@ -39,9 +49,16 @@ class Classifier(L.LightningModule):
         return loss
 
     def validation_step(self, batch: tuple[Tensor, Tensor], _: int) -> None:
-        """Loss and accuracy on the held-back part."""
+        """Loss and accuracy on the held-back part, means over the chips if there are any."""
         frames, labels = batch
-        logits = self.logits(frames)
+        if not self.chips:
+            logits = self.logits(frames)
+        else:
+            drawn = []
+            for chip in range(self.chips):
+                with on_chip(self.stack, np.random.default_rng((self.seed, chip))):
+                    drawn.append(self.logits(frames))
+            logits, labels = torch.cat(drawn), labels.repeat(self.chips)
         self._log("hold", F.cross_entropy(logits.float(), labels), logits, labels)
 
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:

@@ -1,5 +1,6 @@
-"""The whole training of a recipe: floats, then the chip's integers; a run folder comes out."""
+"""The whole training of a recipe: floats, then integers and noise; a run folder comes out."""
 
+import copy
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -18,8 +19,11 @@ from neuro.runs import RunFolder, read_json, versions, write_json
 from neuro.to_network import export
 from neuro.training.classifier import Classifier
 from neuro.training.fit import Fitted, fit, load_checkpoint
+from neuro.training.noise import correct_under_spread, noisy
 from neuro.training.qat import quantised, with_scales
 from neuro.training.samples import Samples, load_split
+
+N_CHIPS = 30  # that the test split is judged on after training with noise
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +38,7 @@ class Splits:
 def train(run: RunFolder, console: Console, *, root: str | None = None) -> dict[str, Any]:
     """Train a run to its end, or return the result it already has.
 
-    The test split is looked at once, after both phases have chosen their epoch on `hold`.
+    The test split is looked at once, after all phases have chosen their epoch on `hold`.
 
     Args:
         run: folder and recipe. console: for bars and lines. root: folder of the data sets.
@@ -55,7 +59,7 @@ def train(run: RunFolder, console: Console, *, root: str | None = None) -> dict[
     qstack, qfitted = _fit_integers(run, stack, chip, splits, console)
     hwsim.save_network(export(stack, dt_s=run.recipe.dt_s), run.real_network)
     hwsim.save_network(export(qstack, dt_s=run.recipe.dt_s), run.chip_network)
-    result = {
+    result: dict[str, Any] = {
         "name": run.recipe.name,
         "hash": run.recipe.digest(),
         "seed": run.recipe.seed,
@@ -68,6 +72,10 @@ def train(run: RunFolder, console: Console, *, root: str | None = None) -> dict[
         "quantised": _phase(qstack, qfitted, splits),
         "versions": versions(),
     }
+    if run.recipe.noise.epochs:
+        nstack, nfitted = _fit_noise(run, stack, splits, console)
+        hwsim.save_network(export(nstack, dt_s=run.recipe.dt_s), run.noise_network)
+        result["noise"] = _phase(nstack, nfitted, splits) | _chips(run, stack, nstack, splits)
     write_json(run.path / "result.json", result)
     return result
 
@@ -107,6 +115,29 @@ def _fit_integers(
         return qstack.eval(), Fitted(0, [])
     fitted = _resumable(module, splits, folder, spec.epochs, chip.name, console)
     return module.stack, fitted
+
+
+def _fit_noise(
+    run: RunFolder, stack: Stack, splits: Splits, console: Console
+) -> tuple[Stack, Fitted]:
+    """Fine-tune a copy of the float stack; what comes back is clean, with clipped weights."""
+    spec = run.recipe.noise
+    module = Classifier(noisy(copy.deepcopy(stack), spec), run.recipe.train, lr=spec.lr,
+                        seed=run.recipe.seed, chips=spec.draws)  # fmt: skip
+    fitted = _resumable(module, splits, run.path / "noise", spec.epochs, "noise", console)
+    return module.stack.folded().eval(), fitted
+
+
+def _chips(run: RunFolder, before: Stack, after: Stack, splits: Splits) -> dict[str, Any]:
+    """Right answers on the test split of every chip, before and after training with noise."""
+    spec, seed = run.recipe.noise, run.recipe.seed
+    found = {
+        name: correct_under_spread(
+            one, splits.test, spec.spread, N_CHIPS, seed, law=spec.law
+        ).tolist()
+        for name, one in (("before", before), ("after", after))
+    }
+    return {"spread": spec.spread, "test_of_chips": found}
 
 
 def _resumable(

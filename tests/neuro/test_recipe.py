@@ -120,6 +120,7 @@ CHANGES = {
     "train": lambda r: r | {"train": r["train"] | {"lr": 1e-3}},
     "shift": lambda r: r | {"train": r["train"] | {"shift": 1}},
     "qat": lambda r: r | {"qat": {"epochs": 0}},
+    "noise": lambda r: r | {"noise": {"epochs": 1}},
     "surrogate": lambda r: r | {"model": r["model"] | {"surrogate": {"name": "box"}}},
     "neuron": lambda r: r
     | {"model": {"layers": [r["model"]["layers"][0] | {"neuron": {"decay_v": 0.5}},
