@@ -34,3 +34,37 @@ def lowest_bit(typing_context, word):
         return builder.cttz(arguments[0], ir.Constant(ir.IntType(1), 1))
 
     return types.uint64(types.uint64), generate
+
+
+@intrinsic
+def bits_of_float(typing_context, number):
+    """The 32 bits of a float32, as an int32."""
+
+    def generate(context, builder, signature, arguments):
+        return builder.bitcast(arguments[0], ir.IntType(32))
+
+    return types.int32(types.float32), generate
+
+
+@intrinsic
+def float_of_bits(typing_context, bits):
+    """The float32 that has these 32 bits (int32)."""
+
+    def generate(context, builder, signature, arguments):
+        return builder.bitcast(arguments[0], ir.FloatType())
+
+    return types.float32(types.int32), generate
+
+
+@intrinsic
+def root(typing_context, number):
+    """The square root of a float32 that is not negative, as one instruction (no call, no errno)."""
+
+    def generate(context, builder, signature, arguments):
+        kind = ir.FloatType()
+        function = cgutils.get_or_insert_function(
+            builder.module, ir.FunctionType(kind, [kind]), "llvm.sqrt.f32"
+        )
+        return builder.call(function, arguments)
+
+    return types.float32(types.float32), generate

@@ -1,0 +1,158 @@
+"""One read pulse on an array: the product, its noise and its conversion, in three ways.
+
+`Exact` is NumPy in float64. `PerDevice` draws the noise of every cell for every vector: slow, and
+what the others are checked against. `Fast` is float32, in compiled loops around BLAS.
+"""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from hwsim.arrays import AnyArray, FloatArray
+from hwsim.crossbar.converters import Converters
+from hwsim.crossbar.noise import Noise
+from hwsim.kernels import analog
+
+BLOCK = 1 << 15  # currents worked on at a time, so that they stay in a cache
+Rng = np.random.Generator
+
+
+@dataclass(frozen=True, slots=True)
+class Cells:
+    """Conductances (rows, columns) that get `volt` where a wordline is driven with 1.
+
+    The spreads of white and of slow noise are (rows, columns) or (1, 1); None: no noise.
+    """
+
+    g_siemens: FloatArray
+    volt: float
+    sd_siemens: FloatArray | None
+    slow_sd_siemens: FloatArray | None
+
+    @property
+    def noisy(self) -> bool:
+        """Whether a read needs random numbers."""
+        return self.sd_siemens is not None or self.slow_sd_siemens is not None
+
+    def slow(self, rng: Rng | None) -> FloatArray:
+        """Conductances with a draw of slow noise."""
+        if self.slow_sd_siemens is None or rng is None:
+            return self.g_siemens
+        return self.g_siemens + self.slow_sd_siemens * rng.standard_normal(self.g_siemens.shape)
+
+
+class Product(Protocol):
+    """A way to read."""
+
+    def hold(self, rng: Rng | None) -> AnyArray:
+        """The array as it stays for a call: a draw of its slow noise."""
+
+    def pulse(
+        self, lines: AnyArray, squares: AnyArray, held: AnyArray, rng: Rng | None
+    ) -> tuple[AnyArray, int]:
+        """Currents, or whole codes, (batch, columns), and how many conversions were clipped.
+
+        lines, squares (batch, rows): what drives the wordlines, and what white noise sees of it.
+        """
+
+
+def column_sd(cells: Cells, squares: AnyArray, variance: AnyArray) -> AnyArray:
+    """Standard deviation of currents in amperes, (batch, columns), or (batch, 1) if all alike.
+
+    `variance` is that of the cells, in siemens^2: `v^2 sum_i x_i^2 var_ij`.
+    """
+    if variance.size == 1:
+        total = np.einsum("bi->b", squares)[:, None] * variance
+    else:
+        total = squares @ variance
+    return np.asarray(abs(cells.volt) * np.sqrt(total), dtype=squares.dtype)
+
+
+class Exact:
+    """NumPy in float64: without noise and converters, `lines @ g * v` and nothing else."""
+
+    def __init__(self, cells: Cells, converters: Converters | None) -> None:
+        self._cells, self._converters = cells, converters
+
+    def hold(self, rng: Rng | None) -> AnyArray:
+        """Conductances, in siemens."""
+        return self._cells.slow(rng)
+
+    def pulse(
+        self, lines: AnyArray, squares: AnyArray, held: AnyArray, rng: Rng | None
+    ) -> tuple[AnyArray, int]:
+        """Noise is drawn at the columns."""
+        currents = lines @ held * self._cells.volt
+        sd = self._cells.sd_siemens
+        if sd is not None and rng is not None:
+            spread = column_sd(self._cells, squares, sd**2)
+            currents += spread * rng.standard_normal(currents.shape)
+        return (currents, 0) if self._converters is None else self._converters.codes(currents)
+
+
+class PerDevice:
+    """White noise of every cell, for every vector and every pulse."""
+
+    def __init__(self, cells: Cells, converters: Converters | None) -> None:
+        self._cells, self._converters = cells, converters
+
+    def hold(self, rng: Rng | None) -> AnyArray:
+        """Conductances, in siemens."""
+        return self._cells.slow(rng)
+
+    def pulse(
+        self, lines: AnyArray, squares: AnyArray, held: AnyArray, rng: Rng | None
+    ) -> tuple[AnyArray, int]:
+        """Noise is drawn at the cells; `squares` are not needed."""
+        sd = self._cells.sd_siemens
+        currents = np.empty((lines.shape[0], held.shape[1]))
+        for b in range(lines.shape[0]):
+            g = held
+            if sd is not None and rng is not None:
+                g = held + sd * rng.standard_normal(held.shape)
+            currents[b] = lines[b] @ g * self._cells.volt
+        return (currents, 0) if self._converters is None else self._converters.codes(currents)
+
+
+class Fast:
+    """float32: a product by BLAS, block by block; noise and converters in compiled loops."""
+
+    def __init__(self, cells: Cells, converters: Converters | None) -> None:
+        self._cells, self._converters = cells, converters
+        self._ampere = (cells.g_siemens * cells.volt).astype(np.float32)
+        sd = cells.sd_siemens
+        self._variance = None if sd is None else (sd**2).astype(np.float32)
+        if converters is not None:
+            adc = converters.adc
+            self._gain = (converters.gain / adc.lsb).astype(np.float32)
+            self._offset = converters.offset_lsb.astype(np.float32)
+            self._ends = np.float32(adc.code_min), np.float32(adc.code_max)
+
+    def hold(self, rng: Rng | None) -> AnyArray:
+        """Amperes of a wordline driven with 1."""
+        sd = self._cells.slow_sd_siemens
+        if sd is None or rng is None:
+            return self._ampere
+        drawn = rng.standard_normal(self._ampere.shape, dtype=np.float32)
+        return self._ampere + (sd * self._cells.volt).astype(np.float32) * drawn
+
+    def pulse(
+        self, lines: AnyArray, squares: AnyArray, held: AnyArray, rng: Rng | None
+    ) -> tuple[AnyArray, int]:
+        """Noise is drawn at the columns, from a stream seeded here."""
+        values = np.empty((lines.shape[0], held.shape[1]), dtype=np.float32)
+        n_rows = max(1, BLOCK // values.shape[1])
+        spread = None
+        if self._variance is not None and rng is not None:
+            spread = column_sd(self._cells, squares, self._variance)
+            noise = Noise(rng, min(n_rows, values.shape[0]) * values.shape[1])
+        n_clipped = 0
+        for first in range(0, values.shape[0], n_rows):
+            block = values[first : first + n_rows]
+            np.dot(lines[first : first + n_rows], held, out=block)
+            if spread is not None:
+                noise.add(block, spread[first : first + n_rows])
+            if self._converters is not None:
+                n_clipped += analog.convert(block, self._gain, self._offset, *self._ends)
+        return values, n_clipped
