@@ -14,6 +14,17 @@ if TYPE_CHECKING:
 STREAMS = ("gain", "nu", "fault", "breakdown", "formed", "programming", "relaxation", "flicker")
 
 
+def seed_from(rng: np.random.Generator) -> int:
+    """One number of a generator, of which all streams of a chip are made.
+
+    Raises:
+        ValueError: if it is none.
+    """
+    if not isinstance(rng, np.random.Generator):
+        raise ValueError(f"rng is {rng!r:.40}, no Generator: give np.random.default_rng(seed)")
+    return int(rng.integers(np.iinfo(np.int64).max))
+
+
 def stream(seed: int, law: str) -> np.random.Generator:
     """The random numbers of one law of one chip."""
     return np.random.default_rng([seed, STREAMS.index(law)])
@@ -111,7 +122,7 @@ class Cells:
         0 everywhere where the device's read noise is not known.
         """
         g, read = self.at(time_s, temperature_k), self.device.read
-        return np.zeros_like(g) if read is None else read.sd(g, self.device.g_max_siemens)
+        return np.zeros_like(g) if read is None else read.sd(g, self.device.reference_siemens)
 
     def programmed(self) -> FloatArray:
         """Conductances in siemens as programming left them, before drift and noise of reading."""
@@ -126,8 +137,8 @@ class Cells:
         g = self.device.nearest(g_wanted)
         if g.shape != self.g_wanted.shape:
             raise ValueError(f"conductances of shape {g.shape} for cells of {self.g_wanted.shape}")
-        seed = int(rng.integers(np.iinfo(np.int64).max))
-        return Cells(self.device, g, self.fixed, ProgramDraws.of(self.device, g.shape, seed))
+        drawn = ProgramDraws.of(self.device, g.shape, seed_from(rng))
+        return Cells(self.device, g, self.fixed, drawn)
 
     def _first(self, time_s: float) -> FloatArray:
         device, g = self.device, self.g_wanted
@@ -139,7 +150,7 @@ class Cells:
                 )
             return g
         if device.programming is not None and self.drawn.programming is not None:
-            x = g / device.g_max_siemens
+            x = g / device.reference_siemens
             g = g + device.programming.sd(x, time_s) * self.drawn.programming
         if device.device_to_device is not None and self.fixed.gain is not None:
             g = g * (1 + device.device_to_device.sd_relative * self.fixed.gain)
@@ -152,12 +163,12 @@ class Cells:
         programmed = np.maximum(first, 0.0)
         g = programmed
         if device.drift is not None and self.fixed.nu is not None:
-            x = self.g_wanted / device.g_max_siemens
+            x = self.g_wanted / device.reference_siemens
             g = g * device.drift.factor(x, self.fixed.nu, time_s)
         if device.relaxation is not None and self.drawn.relaxation is not None:
             g = g + device.relaxation.shift(g, self.drawn.relaxation, time_s)
         if device.flicker is not None and self.drawn.flicker is not None:
-            x = programmed / device.g_max_siemens
+            x = programmed / device.reference_siemens
             g = g + device.flicker.sd(np.maximum(g, 0.0), x, time_s) * self.drawn.flicker
         below = self._stuck(np.minimum(first, g)) < 0
         return self._stuck(np.maximum(g, 0.0)), below

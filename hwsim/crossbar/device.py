@@ -9,7 +9,7 @@ from pydantic import Field, NonNegativeFloat, PositiveFloat, model_validator
 from hwsim.arrays import FloatArray, real
 from hwsim.chips.spec import Spec
 from hwsim.chips.toml_files import checked
-from hwsim.crossbar.cells import Cells, DeviceDraws, ProgramDraws, stream
+from hwsim.crossbar.cells import Cells, DeviceDraws, ProgramDraws, seed_from, stream
 from hwsim.crossbar.laws import (
     Activation,
     DeviceToDevice,
@@ -40,6 +40,8 @@ class Device(Spec):
 
     Attributes:
         g_min_siemens, g_max_siemens: the window in which a conductance may be wanted.
+        g_reference_siemens: what the laws call 1: x = g / g_reference; None: g_max. A device whose
+            window is made narrower keeps its laws if it is given.
         levels: None: any conductance of the window; a whole number: so many, evenly spaced from
             end to end; or the conductances themselves, siemens.
         temperature_k: of the measurements; None: not published.
@@ -51,6 +53,7 @@ class Device(Spec):
     notes: tuple[str, ...] = ()
     g_min_siemens: NonNegativeFloat
     g_max_siemens: PositiveFloat
+    g_reference_siemens: PositiveFloat | None = None
     levels: int | tuple[NonNegativeFloat, ...] | None = None
     temperature_k: PositiveFloat | None = None
     programming: ProgrammingError | None = None
@@ -83,7 +86,8 @@ class Device(Spec):
 
     @model_validator(mode="after")
     def _no_spread_is_negative(self) -> Self:
-        law, x = self.programming, np.linspace(self.g_min_siemens / self.g_max_siemens, 1, 1001)
+        g, law = np.linspace(self.g_min_siemens, self.g_max_siemens, 1001), self.programming
+        x = g / self.reference_siemens
         for sd in () if law is None else [law.sd(x, t) for t in law.times_s or (0.0,)]:
             if sd.min() < 0:
                 raise ValueError(
@@ -97,6 +101,11 @@ class Device(Spec):
         if self.activation and self.activation.reference_k != self.temperature_k:
             raise ValueError("`activation.reference_k` must be `temperature_k`")
         return self
+
+    @property
+    def reference_siemens(self) -> float:
+        """The conductance at which x is 1."""
+        return self.g_reference_siemens or self.g_max_siemens
 
     @property
     def unknown(self) -> tuple[str, ...]:
@@ -128,8 +137,8 @@ class Device(Spec):
             ValueError: if a conductance is not a number or outside the window.
         """
         g = self.nearest(g_wanted)
-        fixed = DeviceDraws.of(self, g.shape, _seed(rng))
-        return Cells(self, g, fixed, ProgramDraws.of(self, g.shape, _seed(rng)))
+        fixed = DeviceDraws.of(self, g.shape, seed_from(rng))
+        return Cells(self, g, fixed, ProgramDraws.of(self, g.shape, seed_from(rng)))
 
     def measured(self, g_siemens: object, rng: np.random.Generator) -> Cells:
         """Cells that have these conductances at time 0: no error, gain or fault is added to them.
@@ -137,7 +146,7 @@ class Device(Spec):
         Raises:
             ValueError: if a conductance is not a number or outside the window.
         """
-        return self._found(self._in_window(g_siemens), _seed(rng), _seed(rng))
+        return self._found(self._in_window(g_siemens), seed_from(rng), seed_from(rng))
 
     def form(
         self,
@@ -161,7 +170,7 @@ class Device(Spec):
         volt = law.volt if breakdown_volt is None else breakdown_volt
         if not 0 < volt < np.inf:
             raise ValueError(f"breakdown_volt is {volt}, must be a voltage above 0")
-        seed, other = _seed(rng), _seed(rng)
+        seed, other = seed_from(rng), seed_from(rng)
         broken = law.breaks(stream(seed, "breakdown").standard_normal(shape), volt)
         formed = law.formed(stream(seed, "formed").standard_normal(shape))
         return self._found(np.where(broken, formed, law.pristine_siemens), seed, other)
@@ -271,7 +280,3 @@ class Device(Spec):
 
     def _window(self) -> str:
         return f"{self.name} takes {self.g_min_siemens:g} to {self.g_max_siemens:g} S"
-
-
-def _seed(rng: np.random.Generator) -> int:
-    return int(rng.integers(np.iinfo(np.int64).max))

@@ -1,6 +1,7 @@
 """Laws of resistive devices as plain data: what is drawn when, how wide, how it ages.
 
-Every law is a table of a device file with its source, class and uncertainty. `x` is g / g_max.
+Every law is a table of a device file with its source, class and uncertainty. `x` is a
+conductance over the device's `g_reference_siemens`.
 """
 
 from itertools import pairwise
@@ -194,7 +195,7 @@ Flicker = Annotated[FlickerPower | FlickerLog, Field(discriminator="law")]
 
 
 class ReadNoise(Law):
-    """White noise, new at every read: of sd `relative` g_max x^power, or a polynomial in x.
+    """White noise, new at every read: of sd `relative` g_reference x^power, or a polynomial.
 
     `power` 1 is a share of the conductance itself, 0 the same noise everywhere.
     """
@@ -209,12 +210,12 @@ class ReadNoise(Law):
             raise ValueError("give `relative` or the coefficients `sd_siemens`, one of both")
         return self
 
-    def sd(self, g: FloatArray, g_max_siemens: float) -> FloatArray:
+    def sd(self, g: FloatArray, g_reference_siemens: float) -> FloatArray:
         """Standard deviation in siemens of one read of each conductance."""
-        x = g / g_max_siemens
+        x = g / g_reference_siemens
         if self.sd_siemens:
             return np.maximum(np.polynomial.polynomial.polyval(x, self.sd_siemens), 0.0)
-        return np.asarray((self.relative or 0.0) * g_max_siemens * x**self.power)
+        return np.asarray((self.relative or 0.0) * g_reference_siemens * x**self.power)
 
 
 class Forming(Law):

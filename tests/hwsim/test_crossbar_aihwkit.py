@@ -76,7 +76,7 @@ def test_noise_of_reading_is_that_of_aihwkits_tile(golden):
     weights, inputs = golden["weights"], golden["inputs"].astype(np.float64)
     cells = device.measured(pairs(device, weights), np.random.default_rng(0))
     # as found at time 0: only the law of reading, without the 1/f noise that is in `at`
-    variance = device.read.sd(cells.g_wanted, device.g_max_siemens).sum(axis=0) ** 2
+    variance = device.read.sd(cells.g_wanted, device.reference_siemens).sum(axis=0) ** 2
     ours = np.sqrt(inputs**2 @ variance.T) / device.g_max_siemens
     ratio = ours / golden["pcm_read_sd"]
     assert abs(ratio - 1).max() < 5 / np.sqrt(2 * int(golden["reads"]))

@@ -11,6 +11,7 @@ from tests.strategies import rngs
 
 N = 100_000
 DAY_S = 86_400.0
+LAW = {"source": "for a test", "class": "R", "rel_uncertainty": 0.0}
 
 
 def rng(seed=0):
@@ -166,6 +167,42 @@ def test_read_noise_is_a_share_of_the_conductance_or_as_the_law_says():
     assert not load_device("rram-milo").program([1e-4], rng()).read_sd().any()
 
 
+def test_assumed_retention_is_one_per_cent_a_decade_and_grows_with_every_decade():
+    cells = load_device("taox-40nm").spread(0.0).program(np.full(N, 1e-5), rng(2))
+    assert np.array_equal(cells.at(1.0), cells.at(0)), "its spread starts after a second"
+    for decades in (1, 4, 8):
+        g = cells.at(10.0**decades)
+        assert g.mean() == pytest.approx(1e-5, rel=0.02)
+        assert g.std() == pytest.approx(1e-7 * decades, rel=0.02)
+
+
+def test_relaxation_adds_shares_to_siemens():
+    shares = {"mean_per_ln_relative": -0.01, "sd_relative": 0.02, "sd_per_ln_relative": 0.003}
+    numbers = {"mean_per_ln_siemens": 1e-7, "sd_siemens": 2e-7, "sd_per_ln_siemens": 3e-8}
+    law = LAW | {"first_s": 10.0, "last_s": 1e4} | shares | numbers
+    device = load_device("ideal").with_(relaxation=law)
+    cells = device.program(np.full(N, 5e-5), rng(2))
+    log = np.log(1000.0 / 10.0)
+    g = cells.at(1000.0)
+    assert g.mean() == pytest.approx(5e-5 + (1e-7 - 0.01 * 5e-5) * log, rel=1e-3)
+    sd = 2e-7 + 0.02 * 5e-5 + (3e-8 + 0.003 * 5e-5) * log
+    assert g.std() == pytest.approx(sd, rel=0.02)
+    for time_s in (5.0, 2e4):
+        with pytest.raises(ValueError, match=r"only at 0 and 10 to 10000 s"):
+            cells.at(time_s)
+
+
+@pytest.mark.parametrize("name", ["pcm", "rram-wan2022", "rram-milo", "reram-cmo", "taox-40nm"])
+def test_another_window_leaves_the_laws_as_they_are(name):
+    device = load_device(name)
+    narrow = device.with_(g_max_siemens=device.g_max_siemens * 0.8)
+    wanted = np.full(50, device.g_max_siemens * 0.7)
+    one, two = (d.program(wanted, rng(3)) for d in (device, narrow))
+    time_s = 0.0 if name == "rram-milo" else DAY_S
+    assert np.array_equal(one.at(time_s), two.at(time_s))
+    assert np.allclose(one.read_sd(time_s), two.read_sd(time_s), rtol=1e-12)
+
+
 names = st.sampled_from(device_names())
 
 
@@ -213,9 +250,6 @@ def test_cells_are_taken_to_the_nearest_level():
     assert even == pytest.approx(np.array([0, 0, 25e-6, 100e-6]))
     given_ = device.with_(levels=(1e-6, 3e-6, 9e-6)).program([0, 2.5e-6, 5e-6, 7e-6], rng()).at()
     assert given_ == pytest.approx(np.array([1e-6, 3e-6, 3e-6, 9e-6]))
-
-
-LAW = {"source": "for a test", "class": "R", "rel_uncertainty": 0.0}
 
 
 def test_stuck_cells_stay_where_they_are_and_others_do_not_notice():
@@ -326,6 +360,7 @@ def test_a_device_that_cannot_be_is_one_clear_line(changes, message):
         (lambda c: c.at(0, -1.0), "must be kelvins above 0"),
         (lambda c: c.reprogram([1e-6], rng()), r"of shape \(1,\) for cells of \(2,\)"),
         (lambda c: c.device.form((2,), rng()), "how pcm is formed is not known"),
+        (lambda c: c.device.program([1e-6], 7), r"rng is 7, no Generator: give np\.random"),
         (lambda c: c.device.spread(1.5), "is no fraction of g_max"),
         (lambda c: load_device("taox-40nm").form((2,), rng(), -1.0), "must be a voltage above 0"),
         (lambda c: load_device("rram-wan2022").measured([1e-5], rng()).at(60), "ages is not known"),
