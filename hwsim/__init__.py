@@ -6,12 +6,13 @@ run = hwsim.simulate(plan, samples)
 bill = hwsim.price(run.counts, chip)
 """
 
+from hwsim.bill import Bill
 from hwsim.chips.files import chip_names, copy_chip, load_chip, load_price_list
 from hwsim.chips.spec import ChipSpec
 from hwsim.counts import Counts, Critical
 from hwsim.crossbar.counts import CrossbarCounts
 from hwsim.crossbar.spec import CrossbarChip
-from hwsim.energy import Bill, price
+from hwsim.energy import price
 from hwsim.formats.netx_read import read_netx
 from hwsim.formats.netx_write import write_netx
 from hwsim.formats.nir_read import Imported, NodeVerdict, read_nir

@@ -1,103 +1,19 @@
-"""The one module that knows joules and seconds: counts times constants, every product kept."""
-
-from dataclasses import asdict, dataclass
-from typing import Any
+"""Joules and seconds of a chip of neurocores: counts times constants, every product kept."""
 
 import numpy as np
 
 from hwsim.arrays import FloatArray
-from hwsim.bands import DRAWS, Band, band, draw
-from hwsim.chips.spec import ChipSpec, Constant, Energies, PriceList, Times, check_chip
+from hwsim.bands import DRAWS, draw
+from hwsim.bill import Bill, Lasts, Term, held, make_bill, sum_draws, total
+from hwsim.chips.spec import ChipSpec, Energies, PriceList, Times, check_chip
 from hwsim.counts import Counts
+from hwsim.crossbar.counts import CrossbarCounts
+from hwsim.crossbar.energy import price_crossbar
+from hwsim.crossbar.spec import CrossbarChip
 
 
-@dataclass(frozen=True, slots=True)
-class Term:
-    """One line of a bill: `amount` of something times a constant.
-
-    Attributes:
-        component: where it belongs: synapses, neurons, network, static, idle, host, sync, reset.
-        what: the event, in words. amount: how many per inference (seconds for a power); None if
-            that is not known.
-        constant: dotted name in the chip file. price: value, source, class, band.
-    """
-
-    component: str
-    what: str
-    amount: float | None
-    constant: str
-    price: Constant
-
-    @property
-    def value(self) -> float | None:
-        """Amount times price; None if either is unknown, and the amount is not zero."""
-        if self.amount == 0:
-            return 0.0
-        if self.amount is None or self.price.value is None:
-            return None
-        return self.amount * self.price.value
-
-
-@dataclass(frozen=True, slots=True)
-class Bill:
-    """Joules and seconds of one inference, term by term.
-
-    `energy` and `latency` are the sums of the known terms at the constants' own values, None if
-    nothing of them is known; `bands` hold median [p10, p90] of the totals and of every component.
-    What is not known is listed in `unknown` and is in no sum.
-    """
-
-    title: str
-    n_samples: int
-    energy_terms: tuple[Term, ...]
-    time_terms: tuple[Term, ...]
-    energy_j: float | None
-    latency_s: float | None
-    power_w: float | None
-    energy_band: Band | None
-    latency_band: Band | None
-    components: dict[str, Band | None]
-    unknown: tuple[str, ...]
-
-    def component_j(self) -> dict[str, float | None]:
-        """Joules by component; None where nothing in it is known."""
-        return component_sums(self.energy_terms)
-
-    def as_dict(self) -> dict[str, Any]:
-        """The bill as plain data, for JSON."""
-
-        def line(term: Term) -> dict[str, Any]:
-            return {
-                "component": term.component,
-                "what": term.what,
-                "amount": term.amount,
-                "constant": term.constant,
-                "value": term.value,
-                **term.price.model_dump(by_alias=True, exclude={"value"}),
-                "price": term.price.value,
-            }
-
-        def plain(b: Band | None) -> dict[str, float] | None:
-            return None if b is None else asdict(b)
-
-        return {
-            "title": self.title,
-            "n_samples": self.n_samples,
-            "energy_j": self.energy_j,
-            "energy_band_j": plain(self.energy_band),
-            "latency_s": self.latency_s,
-            "latency_band_s": plain(self.latency_band),
-            "power_w": self.power_w,
-            "components_j": self.component_j(),
-            "component_bands_j": {name: plain(b) for name, b in self.components.items()},
-            "unknown": list(self.unknown),
-            "energy_terms": [line(t) for t in self.energy_terms],
-            "time_terms": [line(t) for t in self.time_terms],
-        }
-
-
-def price(counts: Counts, chip: ChipSpec, *, seed: int = 0) -> Bill:
-    """What an average inference costs on a chip.
+def price(counts: Counts | CrossbarCounts, chip: ChipSpec | CrossbarChip, *, seed: int = 0) -> Bill:
+    """What an average inference costs on a chip; of crossbars, see `price_crossbar`.
 
     Static and host power are paid for the whole latency. A time step lasts as long as its slowest
     core computes or its packets travel, whichever is longer, plus the barrier [Davies2018]; on a
@@ -112,6 +28,8 @@ def price(counts: Counts, chip: ChipSpec, *, seed: int = 0) -> Bill:
     Raises:
         ValueError: if nothing was counted, or more cores, tiles or chips than `chip` has.
     """
+    if isinstance(counts, CrossbarCounts) or isinstance(chip, CrossbarChip):
+        return price_crossbar(counts, chip, seed=seed)
     check_chip(chip)
     if not isinstance(counts, Counts):
         raise ValueError(f"{counts!r:.60} are no counts: off chip none are taken, simulate a plan")
@@ -122,24 +40,7 @@ def price(counts: Counts, chip: ChipSpec, *, seed: int = 0) -> Bill:
     times = _time_terms(counts, chip)
     seconds = _seconds(times, counts, draws)
     energies = _energy_terms(counts, chip, seconds)
-    own = {n: tuple(t for t in energies if t.component == n) for n in _components(energies)}
-    joules = {n: _joules(terms, seconds, draws) for n, terms in own.items()}
-    energy, latency = total(energies), total(times)
-    return Bill(
-        title=chip.title,
-        n_samples=counts.n_samples,
-        energy_terms=energies,
-        time_terms=times,
-        energy_j=energy,
-        latency_s=latency,
-        power_w=energy / latency if energy is not None and latency else None,
-        energy_band=band(energy, sum(joules.values(), start=np.zeros(DRAWS))),
-        latency_band=band(latency, seconds["host"].draws),
-        components={n: band(total(own[n]), joules[n]) for n in own},
-        unknown=tuple(
-            f"{t.component}: {t.what} ({t.constant})" for t in energies + times if t.value is None
-        ),
-    )
+    return make_bill(chip.title, counts.n_samples, energies, times, draws, seconds)
 
 
 def _check_places(counts: Counts, chip: ChipSpec) -> None:
@@ -158,53 +59,28 @@ def _check_places(counts: Counts, chip: ChipSpec) -> None:
             )
 
 
-@dataclass(frozen=True, slots=True)
-class _Seconds:
-    """How long a power is drawn: the nominal time, None if unknown, and its draws."""
-
-    value: float | None
-    draws: FloatArray
-
-
 def _seconds(
     times: tuple[Term, ...], counts: Counts, draws: dict[str, FloatArray]
-) -> dict[str, _Seconds]:
+) -> dict[str, Lasts]:
     """The time for which the components of energy that have a power are paid.
 
     `static` while cores work, `idle` while they wait for the tick, `host` throughout.
     """
     waits = tuple(t for t in times if t.component == "idle")
     work = tuple(t for t in times if t.component != "idle")
-    busy = _sum_draws(work, draws)
+    busy = sum_draws(work, draws)
     whole = busy
     if waits:
         ticks = counts.n_steps / counts.n_samples * draws.get("time.tick", np.zeros(DRAWS))
         whole = np.maximum(busy, ticks)
     return {
-        "static": _Seconds(total(work), busy),
-        "idle": _Seconds(total(waits), whole - busy),
-        "host": _Seconds(total(times), whole),
+        "static": Lasts(total(work), busy),
+        "idle": Lasts(total(waits), whole - busy),
+        "host": Lasts(total(times), whole),
     }
 
 
-def _components(terms: tuple[Term, ...]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(t.component for t in terms))
-
-
-def _joules(
-    terms: tuple[Term, ...], seconds: dict[str, _Seconds], draws: dict[str, FloatArray]
-) -> FloatArray:
-    """Draws of a component's energy: powers with the drawn time, not the nominal one."""
-    out = _sum_draws(tuple(t for t in terms if t.price.unit == "J"), draws)
-    for term in terms:
-        if term.price.unit == "W" and term.amount and term.constant in draws:
-            lasts = seconds[term.component]
-            assert lasts.value, "a power was priced without its time"
-            out = out + term.amount / lasts.value * lasts.draws * draws[term.constant]
-    return out
-
-
-def _energy_terms(counts: Counts, chip: ChipSpec, seconds: dict[str, _Seconds]) -> tuple[Term, ...]:
+def _energy_terms(counts: Counts, chip: ChipSpec, seconds: dict[str, Lasts]) -> tuple[Term, ...]:
     n, e, p = counts.n_samples, chip.energy, chip.power
     off_chip = {"spikes": counts.n_inputs}
 
@@ -215,12 +91,11 @@ def _energy_terms(counts: Counts, chip: ChipSpec, seconds: dict[str, _Seconds]) 
         amount = float(np.sum(getattr(counts, event)) - off_chip.get(event, 0)) / n
         return Term(component, what, amount, f"energy.{price}", constant)
 
-    def held(component: str, what: str, amount: float, price: str) -> Term | None:
-        constant, lasts = getattr(p, price), seconds[component].value
-        if constant is None or (component == "idle" and not lasts):
+    def paid(component: str, what: str, amount: float, price: str) -> Term | None:
+        constant, lasts = getattr(p, price), seconds[component]
+        if constant is None or (component == "idle" and not lasts.value):
             return None
-        drawn_for = None if lasts is None else amount * lasts
-        return Term(component, f"{what}, seconds", drawn_for, f"power.{price}", constant)
+        return held(component, what, amount, f"power.{price}", constant, lasts)
 
     terms = (
         *(each("synapses", *line) for line in _sop_lines(e)),
@@ -234,11 +109,11 @@ def _energy_terms(counts: Counts, chip: ChipSpec, seconds: dict[str, _Seconds]) 
         each("network", "hops from chip to chip", "hops_chip", "hop_chip"),
         each("sync", "barriers", "n_steps", "barrier"),
         Term("reset", "state resets", float(counts.n_chips), "energy.reset", e.reset),
-        held("static", f"{counts.n_cores} powered cores", counts.n_cores, "core"),
-        held("static", f"{counts.n_chips} powered chips", counts.n_chips, "chip"),
-        held("idle", f"{counts.n_cores} cores waiting for the tick", counts.n_cores, "core"),
-        held("idle", f"{counts.n_chips} chips waiting for the tick", counts.n_chips, "chip"),
-        held("host", "embedded processors", counts.n_chips, "host"),
+        paid("static", f"{counts.n_cores} powered cores", counts.n_cores, "core"),
+        paid("static", f"{counts.n_chips} powered chips", counts.n_chips, "chip"),
+        paid("idle", f"{counts.n_cores} cores waiting for the tick", counts.n_cores, "core"),
+        paid("idle", f"{counts.n_chips} chips waiting for the tick", counts.n_chips, "chip"),
+        paid("host", "embedded processors", counts.n_chips, "host"),
         each("host", "spikes brought in", "n_inputs", "input_spike"),
         each("host", "values read out", "n_readouts", "readout"),
     )
@@ -312,26 +187,6 @@ def _ticks(counts: Counts, times: Times, work: tuple[Term, ...]) -> tuple[Term, 
         return (Term("steps", "time steps of fixed length", steps, "time.tick", tick),)
     busy = (total(work) or 0.0) / tick.value if tick.value else 0.0
     return (Term("idle", "waiting for the next tick", max(0.0, steps - busy), "time.tick", tick),)
-
-
-def total(terms: tuple[Term, ...]) -> float | None:
-    """Sum of the known terms; None if nothing but zeros is known beside what is not."""
-    values = [t.value for t in terms]
-    known = float(sum(v or 0.0 for v in values))
-    return known if known or None not in values else None
-
-
-def component_sums(terms: tuple[Term, ...]) -> dict[str, float | None]:
-    """The totals of the terms of each component."""
-    return {n: total(tuple(t for t in terms if t.component == n)) for n in _components(terms)}
-
-
-def _sum_draws(terms: tuple[Term, ...], draws: dict[str, FloatArray]) -> FloatArray:
-    sums = np.zeros(DRAWS)
-    for term in terms:
-        if term.amount and term.constant in draws:
-            sums = sums + term.amount * draws[term.constant]
-    return sums
 
 
 def shortcut(sops: float, macs: float, prices: PriceList) -> dict[str, Term]:

@@ -37,7 +37,7 @@ class Constant(Spec):
     """
 
     value: NonNegativeFloat | None = None
-    unit: Literal["J", "s", "W", "m2"]
+    unit: Literal["J", "s", "W", "m2", "1"]
     source: str = Field(min_length=8)
     kind: Literal["M", "P", "F", "D", "R"] = Field(alias="class")
     rel_uncertainty: float | None = Field(default=None, gt=0, le=10)

@@ -4,7 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
 
-from hwsim.chips.spec import Constant, Spec
+from hwsim.chips.spec import ChipSpec, Constant, Spec
 
 Bits = Annotated[int, Field(ge=1, le=16)]
 Signed = Literal["pairs", "offset"]
@@ -40,6 +40,7 @@ class Array(Spec):
     r_sense_ohm: NonNegativeFloat = 0.0
     driven: Driven = "left"
     sensed: Sensed = "bottom"
+    source: str = ""  # of the voltage and the resistances
 
     @model_validator(mode="after")
     def _slices_are_of_something(self) -> Self:
@@ -130,6 +131,7 @@ class Times(Spec):
     adc: Constant  # a conversion
     sense: Constant
     update: Constant  # the digital work after the last conversion of a step
+    host_mac: Constant  # one after the other
     write_pulse: Constant
 
 
@@ -155,9 +157,8 @@ class Areas(Spec):
 class Writing(Spec):
     """How a cell is brought to its conductance, and how often it can be."""
 
-    pulses_per_cell: PositiveFloat | None = None  # mean of write and verify
-    endurance_cycles: PositiveFloat | None = None
-    source: str = Field(min_length=8)
+    pulses_per_cell: Constant  # mean of write and verify
+    endurance_cycles: Constant  # pulses that a cell outlives
 
 
 class CrossbarChip(Spec):
@@ -181,6 +182,14 @@ class CrossbarChip(Spec):
     writing: Writing
 
     @model_validator(mode="after")
+    def _units_fit(self) -> Self:
+        units = {"energy": "J", "time": "s", "power": "W", "area": "m2", "writing": "1"}
+        for name, constant in self.constants().items():
+            if constant.unit != (unit := units[name.partition(".")[0]]):
+                raise ValueError(f"`{name}` is in {constant.unit!r}: it is priced in {unit!r}")
+        return self
+
+    @model_validator(mode="after")
     def _spikes_have_one_bit(self) -> Self:
         if self.input.kind == "spike" and self.input.bits != 1:
             raise ValueError(f"`input.bits` is {self.input.bits}: a spike has one")
@@ -190,5 +199,21 @@ class CrossbarChip(Spec):
 
     def constants(self) -> dict[str, Constant]:
         """Every constant by its dotted name, e.g. `energy.adc`."""
-        groups = {"energy": self.energy, "time": self.time, "power": self.power, "area": self.area}
-        return {f"{group}.{n}": c for group, part in groups.items() for n, c in part}
+        groups = ("energy", "time", "power", "area", "writing")
+        return {f"{group}.{n}": c for group in groups for n, c in getattr(self, group)}
+
+
+def check_crossbar(chip: object) -> CrossbarChip:
+    """The chip, if it is one of crossbars.
+
+    Raises:
+        ValueError: for a chip of neurocores, and for anything else.
+    """
+    if isinstance(chip, CrossbarChip):
+        return chip
+    what = "a chip of neurocores" if isinstance(chip, ChipSpec) else "no chip"
+    name = chip.name if isinstance(chip, ChipSpec) else f"{chip!r:.60}"
+    raise ValueError(
+        f"{name} is {what}, this needs one of crossbars: give hwsim.load_chip(name) with one of "
+        "hwsim.chip_names('crossbar')"
+    )

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable
 
+from hwsim.bill import Term
 from hwsim.chips.spec import CLASSES, Constant
-from hwsim.energy import Term
 from hwsim.report import units, words
 from hwsim.report.data import ReportInput
 from hwsim.report.markup import Column, Html, bullets, element, join, paragraph, section, table

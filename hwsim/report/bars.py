@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from hwsim.energy import Term, total
+from hwsim.bill import Term, total
 from hwsim.report import units
 from hwsim.report.data import ReportInput
 from hwsim.report.svg import (

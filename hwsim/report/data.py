@@ -8,10 +8,10 @@ from typing import Literal, get_args
 import numpy as np
 
 from hwsim.arrays import AnyArray, FloatArray, IntArray, frozen
+from hwsim.bill import Bill
 from hwsim.chips.files import load_price_list
 from hwsim.chips.spec import ChipSpec, PriceList
 from hwsim.counts import Counts
-from hwsim.energy import Bill
 from hwsim.mapping.plan import Plan
 from hwsim.neurobench import NeuroBench
 from hwsim.quantization import Verdict

@@ -1,6 +1,7 @@
 """The first sections: headline cards, energy, comparison, accuracy, time."""
 
-from hwsim.energy import Band, Term
+from hwsim.bands import Band
+from hwsim.bill import Term
 from hwsim.report import bars, units, words
 from hwsim.report.accuracy_figure import axis_start, draw_accuracies, interval_text
 from hwsim.report.data import ReportInput

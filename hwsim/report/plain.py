@@ -34,7 +34,8 @@ from typing import Any
 
 import numpy as np
 
-from hwsim.energy import Term, shortcut
+from hwsim.bill import Term
+from hwsim.energy import shortcut
 from hwsim.report.data import ReportInput
 from hwsim.report.layers import build_cores
 

@@ -20,7 +20,7 @@ def si(value: float | None, unit: str, *, digits: int = 3) -> str:
     if value is None or not math.isfinite(value):
         return UNKNOWN
     exponent, prefixed = _prefixed(value, unit, digits)
-    return f"{_digits(value / 10.0**exponent, digits)} {prefixed}"
+    return f"{_digits(value / 10.0**exponent, digits)} {prefixed}".rstrip()
 
 
 def band(median: float, p10: float, p90: float, unit: str) -> str:
@@ -40,11 +40,13 @@ def spread(median: float, p10: float, p90: float, unit: str) -> str:
     """
     exponent, prefixed = _prefixed(median, unit, 3)
     low, high = (_digits(x / 10.0**exponent, 3) for x in (p10, p90))
-    return f"[{low}, {high}] {prefixed}"
+    return f"[{low}, {high}] {prefixed}".rstrip()
 
 
 def _prefixed(value: float, unit: str, digits: int) -> tuple[int, str]:
     """Power of ten and name of the unit; the prefix of an area is squared with it."""
+    if unit == "1":
+        return 0, ""
     if unit != "m2":
         exponent = prefix_exponent(value, digits=digits)
         return exponent, f"{prefix(exponent)}{unit}"

@@ -48,6 +48,8 @@ def show(name: Name, as_json: AsJson = False) -> None:
     out.print(f"{spec.title} ({spec.name}), {spec.technology}", markup=False)
     for note in spec.notes:
         out.print(f"- {note}", markup=False)
+    if _is_crossbar(spec) and spec.array.source:
+        out.print(f"- array: {spec.array.source}", markup=False)
     print_table(_arrays(spec) if _is_crossbar(spec) else _limits(spec), unseen=WIDE)
     print_table(_constants(spec), unseen=WIDE)
 
@@ -97,17 +99,15 @@ def _parts(row: dict[str, Any]) -> str:
 
 
 def _arrays(spec: Any) -> Table:
-    from hwsim.report.units import UNKNOWN
-
     table = Table("property", title="arrays", title_justify="left", box=None)
     table.add_column("value", justify="right")
     table.add_row("node_m", str(spec.node_m))
     table.add_row("device", spec.device)
     table.add_row("pipelined", _words(spec.pipelined))
-    for group in ("array", "input", "output", "writing"):
+    for group in ("array", "input", "output"):
         for field, value in getattr(spec, group):
-            none = UNKNOWN if group == "writing" else "none"
-            table.add_row(f"{group}.{field}", none if value is None else _words(value))
+            if field != "source":
+                table.add_row(f"{group}.{field}", "none" if value is None else _words(value))
     return table
 
 
