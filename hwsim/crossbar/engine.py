@@ -1,0 +1,187 @@
+"""Run samples through a network on crossbars: layers one after the other, loops step by step."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from graphlib import TopologicalSorter
+
+import numpy as np
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+from hwsim.arrays import AnyArray, FloatArray, IntArray
+from hwsim.crossbar.counts import CrossbarCounts
+from hwsim.crossbar.layer import Layer, layer_of
+from hwsim.crossbar.made import MadeChip
+from hwsim.crossbar.ready import ready_at
+from hwsim.crossbar.sums import Products, delayed
+from hwsim.crossbar.unrolled import n_reads
+from hwsim.inputs import Samples, inputs_of, is_binary
+from hwsim.network import Network
+
+CHUNK_BYTES = 256 * 2**20  # of unrolled inputs at a time
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CrossbarRun:
+    """What a simulation on crossbars returns.
+
+    Attributes:
+        n_steps: steps presented per sample.
+        output: (samples, neurons): spike counts of the output population, or, if it emits nothing,
+            its potential after the last step.
+        spike_counts: spikes per neuron and sample, by population, (samples, neurons).
+        spikes: what recorded populations sent, (samples, steps, neurons).
+        counts: what happened on the chip.
+    """
+
+    n_steps: int
+    output: AnyArray
+    spike_counts: dict[str, IntArray]
+    spikes: dict[str, AnyArray]
+    counts: CrossbarCounts
+
+
+def simulate_crossbar(
+    made: MadeChip,
+    samples: Samples,
+    *,
+    time_s: float = 0.0,
+    temperature_k: float | None = None,
+    seed: int = 0,
+    record: tuple[str, ...] = (),
+    on_samples: Callable[[int], None] | None = None,
+) -> CrossbarRun:
+    """Run every sample from a cleared state.
+
+    Args:
+        made: a chip, see `fabricate`. samples: as `hwsim.simulate` takes them.
+        time_s: age of the programmed cells; 0 is their first reading.
+        temperature_k: by default the one at which the device was measured.
+        seed: of the noise of reads; that of the cells is the chip's.
+        record: populations whose spikes are kept.
+        on_samples: called with the number of samples just finished.
+
+    Raises:
+        ValueError: if samples do not have the input's shape, hold what drivers cannot send, or
+            nothing is known of the cells at that age or temperature.
+    """
+    net = made.plan.network
+    inputs = dict(zip((p.name for p in net.inputs), inputs_of(net, samples), strict=True))
+    for name in record:
+        net[name]  # raises if there is none
+    products = Products(
+        made, ready_at(made, time_s, temperature_k), np.random.default_rng((seed, 1))
+    )
+    n_samples, n_steps = next(iter(inputs.values())).shape[:2]
+    size = max(1, CHUNK_BYTES // bytes_per_sample(net, n_steps))
+    outputs: list[AnyArray] = []
+    spikes: dict[str, list[AnyArray]] = {name: [] for name in record}
+    counts: dict[str, list[IntArray]] = {p.name: [] for p in net.populations}
+    for at in range(0, n_samples, size):
+        chunk = {name: _as_sent(x[at : at + size]) for name, x in inputs.items()}
+        sent, answer = _run_chunk(net, products, chunk, n_steps)
+        outputs.append(answer)
+        for name in record:
+            spikes[name].append(sent[name])
+        for name, x in sent.items():
+            counts[name].append((x != 0).sum(axis=1, dtype=np.int64))
+        if on_samples:
+            on_samples(len(answer))
+    products.tally.finish(n_samples, n_steps, counts, outputs[0].shape[1])
+    return CrossbarRun(
+        n_steps,
+        np.concatenate(outputs),
+        {name: np.concatenate(c) for name, c in counts.items()},
+        {name: np.concatenate(x) for name, x in spikes.items()},
+        products.tally.counts(depth(net)),
+    )
+
+
+def _as_sent(x: AnyArray) -> AnyArray:
+    """Inputs as populations send them: bytes, if they are plain spikes."""
+    return x.astype(np.uint8 if is_binary(x) else np.float64, copy=False)
+
+
+def bytes_per_sample(net: Network, n_steps: int) -> int:
+    """Memory of the largest unrolled input of one sample, and of all that is sent."""
+    sent = sum(p.size for p in net.populations)
+    rows = [
+        n_reads(p, net[p.target].shape) * p.synapses.fan_in(net[p.source].shape)
+        for p in net.projections
+    ]
+    return 8 * n_steps * (sent + 2 * max(rows, default=1))
+
+
+def components(net: Network) -> list[list[str]]:
+    """Populations in groups that loops join, sources before targets; inside by `net.order`."""
+    names = [p.name for p in net.populations]
+    index = {name: i for i, name in enumerate(names)}
+    ends = [(index[p.source], index[p.target]) for p in net.projections]
+    rows, columns = (np.array(x, dtype=np.int64) for x in zip(*ends, strict=True))
+    graph = coo_array((np.ones(len(ends)), (rows, columns)), shape=(len(names),) * 2)
+    _, label = connected_components(graph.tocsr(), directed=True, connection="strong")
+    before: dict[int, set[int]] = {int(one): set() for one in label}
+    for source, target in ends:
+        if label[source] != label[target]:
+            before[int(label[target])].add(int(label[source]))
+    order = TopologicalSorter(before).static_order()
+    return [[n for n in net.order if label[index[n]] == one] for one in order]
+
+
+def depth(net: Network) -> int:
+    """Layers on the longest path, a loop being as many as it has members."""
+    longest: dict[str, int] = {p.name: 0 for p in net.inputs}
+    for group in components(net):
+        layers = [name for name in group if net[name].neuron is not None]
+        inside = set(group)
+        before = [longest[p.source] for n in layers for p in net.into(n) if p.source not in inside]
+        for name in layers:
+            longest[name] = max(before, default=0) + len(layers)
+    return max(longest.values())
+
+
+def _run_chunk(
+    net: Network, products: Products, sent: dict[str, AnyArray], n_steps: int
+) -> tuple[dict[str, AnyArray], AnyArray]:
+    """All layers of some samples; what each population sent, and the answer."""
+    n = len(next(iter(sent.values())))
+    answer: AnyArray | None = None
+    for group in components(net):
+        layers = [layer_of(net[name], n) for name in group if net[name].neuron is not None]
+        for layer in layers:
+            sent[layer.name] = np.zeros((n, n_steps, layer.size), dtype=layer.sends)
+        if not layers:
+            continue
+        loop = len(layers) > 1 or any(p.source == group[0] for p in net.into(group[0]))
+        each = 1 if loop else n_steps
+        for t in range(0, n_steps, each):
+            for layer in layers:
+                a = _arriving(net, products, layer, sent, t, t + each)
+                layer.advance(a, t, sent[layer.name][:, t : t + each])
+        for layer in layers:
+            if layer.name == net.output:
+                spiked = (sent[layer.name] != 0).sum(axis=1, dtype=np.int64)
+                answer = layer.v.copy() if layer.emits == "nothing" else spiked
+    assert answer is not None
+    return sent, answer
+
+
+def _arriving(
+    net: Network,
+    products: Products,
+    layer: Layer,
+    sent: dict[str, AnyArray],
+    t0: int,
+    t1: int,
+) -> FloatArray:
+    """Sums that arrive at a layer in the steps t0 <= t < t1, (samples, steps, neurons)."""
+    n = layer.v.shape[0]
+    total = np.zeros((n, t1 - t0, layer.size))
+    for number, p in enumerate(net.projections):
+        if p.target != layer.name:
+            continue
+        of_delay = delayed(sent[p.source], t0, t1)
+        sums = products.sums(number, of_delay).reshape(n, t1 - t0, -1)
+        gain = p.gain[t0:t1, None] if p.gain.ndim else p.gain
+        total += sums * gain
+    return total

@@ -1,0 +1,75 @@
+"""A chip as it was made: cells programmed once, converters with the mismatch they stay with."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from hwsim.arrays import FloatArray
+from hwsim.crossbar.cells import Cells
+from hwsim.crossbar.converters import Adc, Converters, SenseAmp, SenseAmps
+from hwsim.crossbar.plan import CrossbarPlan
+
+CELLS, CONVERTERS = 0, 1  # streams of random numbers
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Correction:
+    """Digital factor and offset of a projection's sums, per channel or neuron; see `calibrate`.
+
+    A factor on a sum is one over a factor on threshold and bias.
+    """
+
+    factor: FloatArray
+    offset: FloatArray
+
+
+@dataclass(frozen=True, eq=False)
+class MadeChip:
+    """One of many chips of the same plan: its own errors, frozen when it was programmed.
+
+    Attributes:
+        seed: the same plan and seed are the same chip. cells: of every block.
+        corrections: by number of the projection, from calibration after programming.
+    """
+
+    plan: CrossbarPlan
+    seed: int
+    cells: tuple[Cells, ...]
+    corrections: dict[int, Correction]
+
+    def corrected(self, corrections: dict[int, Correction]) -> "MadeChip":
+        """The same chip with other digital corrections."""
+        return replace(self, corrections=corrections)
+
+
+def fabricate(plan: CrossbarPlan, *, seed: int = 0) -> MadeChip:
+    """Make a chip: program every cell of a plan once, and draw its converters.
+
+    Every block has streams of random numbers of its own.
+    """
+    cells = [
+        plan.device.program(block.wanted, np.random.default_rng((seed, i, CELLS)))
+        for i, block in enumerate(plan.blocks)
+    ]
+    return MadeChip(plan, seed, tuple(cells), {})
+
+
+def converters(made: MadeChip, i: int) -> Converters | SenseAmps | None:
+    """The converters of a block, always the same; None where currents are read as they are."""
+    block, how = made.plan.blocks[i], made.plan.chip.output
+    rng, n = np.random.default_rng((made.seed, i, CONVERTERS)), block.n_sensed
+    if how.kind == "sense":
+        return SenseAmp(how.sense_offset_sd_ampere).draw(n, rng)
+    if how.bits is None:
+        return None
+    assert block.low is not None
+    assert block.high is not None
+    adc = Adc(
+        bits=how.bits,
+        low=block.low,
+        high=block.high,
+        gain_sd=how.gain_sd,
+        offset_sd_lsb=how.offset_sd_lsb,
+        columns_per_adc=how.columns_per_adc,
+    )
+    return adc.draw(n, rng)
