@@ -1,7 +1,10 @@
 """Training with noise: what the noise is, what gradients see, what evaluation and export are."""
 
 import copy
+import csv
+import hashlib
 import io
+from importlib import metadata
 
 import numpy as np
 import pytest
@@ -13,6 +16,7 @@ from torch import nn
 from torch.nn import functional as F
 
 import hwsim
+from experiments import spread
 from neuro.models.stack import Block, Stack
 from neuro.recipe import NoiseSpec
 from neuro.runs import run_for
@@ -359,6 +363,20 @@ def test_a_run_has_the_network_and_its_accuracies(whole):
         np.testing.assert_array_equal(chips[name], again)
 
 
+def test_the_table_of_spreads_is_that_of_both_networks(whole, capsys):
+    run, result = whole
+    spread.main(str(run.path))
+    rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
+    assert [float(row["spread"]) for row in rows] == 2 * list(spread.SPREADS)
+    found = {(row["trained"], float(row["spread"])): float(row["mean"]) for row in rows}
+    for key, trained in (("before", "plain"), ("after", "with noise")):
+        chips = result["noise"]["test_of_chips"][key]
+        assert found[trained, 0.05] == pytest.approx(np.mean(chips) / 20, abs=1e-4)
+    assert found["with noise", 0.0] * 20 == result["noise"]["test"]["n_correct"]
+    for row in rows:
+        assert 0 <= float(row["p5"]) <= float(row["mean"]) <= float(row["p95"]) <= 1
+
+
 def test_the_weights_of_the_network_are_within_the_window(whole):
     run, _ = whole
     state = torch.load(run.path / "noise" / "best.ckpt", weights_only=False)["state_dict"]
@@ -406,9 +424,6 @@ def test_a_recipe_without_noise_keeps_the_digest_it_had_before_there_was_noise()
     recipe = tiny()
     before = recipe.model_dump_json().replace(f',"noise":{recipe.noise.model_dump_json()}', "")
     assert '"noise"' not in before
-    import hashlib
-    from importlib import metadata
-
     text = before + metadata.version("neuro-hwsim")
     assert recipe.digest() == hashlib.sha256(text.encode()).hexdigest()[:10]
     assert recipe.digest() == tiny(TINY, **{"[[model": "[noise]\nepochs = 0\n[[model"}).digest()

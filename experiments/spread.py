@@ -1,0 +1,39 @@
+"""Accuracy against the spread of cells: `python experiments/spread.py RUN > spread.csv`.
+
+Both networks of a run with a `[noise]` section, on its test split, over 30 chips: mean and the 5th
+and 95th percentile of the chips.
+"""
+
+import csv
+import sys
+
+import numpy as np
+
+from hwsim import load_network
+from neuro.runs import open_run
+from neuro.training.noise import accuracy_under_spread
+from neuro.training.train import N_CHIPS, load_splits
+
+SPREADS = (0.0, 0.05, 0.1, 0.15, 0.2)
+COLUMNS = ("seed", "hash", "trained", "spread", "n_chips", "n_test", "mean", "p5", "p95")
+
+
+def main(path: str) -> None:
+    """Write a row per network and spread."""
+    run = open_run(path)
+    if not run.noise_network.is_file():
+        raise SystemExit(f"{run.path} was not trained with noise: give a run of `rram-nmnist`")
+    test, seed = load_splits(run, None).test, run.recipe.seed
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    for trained, file in (("plain", run.real_network), ("with noise", run.noise_network)):
+        for spread in SPREADS:
+            n_chips = N_CHIPS if spread else 1  # without spread all chips are one
+            found = accuracy_under_spread(load_network(file), test, spread, n_chips, seed)
+            ends = (found.mean(), *np.quantile(found, (0.05, 0.95)))
+            fixed = (seed, run.recipe.digest(), trained, spread, n_chips, len(test))
+            writer.writerow((*fixed, *(f"{value:.4f}" for value in ends)))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:2])
