@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
+from scipy.special import stdtrit
 
 from hwsim.arrays import FloatArray
 from hwsim.crossbar.made import MadeChip, fabricate
@@ -33,7 +33,7 @@ class Spread:
         n = len(self.values)
         if n < 2:
             return self.mean, self.mean
-        half = float(stats.t.ppf(0.975, n - 1) * self.values.std(ddof=1) / np.sqrt(n))
+        half = float(stdtrit(n - 1, 0.975) * self.values.std(ddof=1) / np.sqrt(n))
         return self.mean - half, self.mean + half
 
 
