@@ -52,6 +52,8 @@ def show(name: Name, as_json: AsJson = False) -> None:
         out.print(f"- array: {spec.array.source}", markup=False)
     print_table(_arrays(spec) if _is_crossbar(spec) else _limits(spec), unseen=WIDE)
     print_table(_constants(spec), unseen=WIDE)
+    if _is_crossbar(spec):
+        print_table(_operations(spec), unseen=WIDE)
 
 
 @app.command()
@@ -108,6 +110,31 @@ def _arrays(spec: Any) -> Table:
         for field, value in getattr(spec, group):
             if field != "source":
                 table.add_row(f"{group}.{field}", "none" if value is None else _words(value))
+    return table
+
+
+def _operations(spec: Any) -> Table:
+    """Energy of an operation of a full array, beside what was published of such macros."""
+    from hwsim.crossbar.macro import OPS_PER_MAC, per_operation, published
+    from hwsim.report.units import si, spread
+
+    said = (
+        f"energy per operation, {OPS_PER_MAC} for a multiply-accumulate, of one array in full use"
+    )
+    table = Table("component", title=said, title_justify="left", box=None)
+    asked = {"all rows driven once": (1, 1.0), "8 bits serially, half of them 1": (8, 0.5)}
+    found = [per_operation(spec, input_bits=n, driven=d) for n, d in asked.values()]
+    for name in asked:
+        table.add_column(name, justify="right")
+    for part in found[0].components_j:
+        table.add_row(part, *(si(f.components_j[part], "J") for f in found))
+    table.add_row("total", *(si(f.energy_j, "J") for f in found))
+    bands = [f.energy_band for f in found]
+    shown = ("" if b is None else spread(b.median, b.p10, b.p90, "J") for b in bands)
+    table.add_row("p10, p90", *(text.replace("[", r"\[") for text in shown))
+    for macro in published(spec.device):
+        row = f"published: {macro.workload}, {macro.source}".replace("[", r"\[")
+        table.add_row(row, si(macro.joules_per_op, "J"))
     return table
 
 

@@ -6,6 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import hwsim
+import hwsim.crossbar
+from hwsim.crossbar.macro import mean_conductance, per_operation, published
 from hwsim.crossbar.scaling import adc_energy, at_node, scaling, with_adc_bits
 from hwsim.crossbar.spec import CrossbarChip
 
@@ -111,3 +113,42 @@ def test_wires_of_smaller_nodes_resist_more_than_their_squares_do():
     rho = (1.68 + 6.7 / (w * 1e8)) / 1e8
     assert pytest.approx(rho * 4 * RRAM.node_m / (2 * w**2), rel=0.01) == RRAM.array.r_word_ohm
     assert pytest.approx(3 * RRAM.array.r_word_ohm) == RRAM.array.r_bit_ohm
+
+
+def test_an_operation_of_a_full_array_costs_what_its_events_do():
+    """Two operations per multiply-accumulate of 512 rows and 256 signed weights, priced by hand."""
+    found, e, t = per_operation(RRAM, g_mean_siemens=1e-5), RRAM.energy, RRAM.time
+    n = 2 * 512 * 256
+    assert found.operations == n
+    by_hand = {
+        "cells": 512 * 512 * 0.2**2 / 1e5 * t.pulse.value,
+        "lines": 512 * e.wordline.value + 512 * e.bitline.value,
+        "drivers": 512 * e.driver.value,
+        "converters": 256 * e.adc.value,
+        "digital": 256 * e.mux.value + 512 * e.buffer_bit.value,
+        "neurons": 256 * e.update.value,
+        "control": e.control.value,
+        "static": (t.pulse.value + 8 * t.adc.value + t.update.value) * RRAM.power.array.value,
+    }
+    for part, joules in by_hand.items():
+        assert found.components_j[part] == pytest.approx(joules / n, rel=1e-9), part
+    assert found.energy_j == pytest.approx(sum(by_hand.values()) / n, rel=1e-9)
+    serial = per_operation(RRAM, input_bits=8, driven=0.5, g_mean_siemens=1e-5)
+    assert serial.components_j["cells"] == pytest.approx(4 * found.components_j["cells"])
+    assert serial.components_j["converters"] == pytest.approx(8 * found.components_j["converters"])
+    assert serial.components_j["neurons"] == pytest.approx(found.components_j["neurons"])
+    for wrong in ({"input_bits": 0}, {"driven": 0.0}, {"driven": 1.1}):
+        with pytest.raises(ValueError, match="give 1 bit or more"):
+            per_operation(RRAM, **wrong)
+
+
+def test_the_preset_lies_among_the_published_macros_of_its_family():
+    """0.0135 to 0.221 pJ an operation; ours with one pulse or eight, cells as they are formed."""
+    least, most = sorted(macro.joules_per_op for macro in published("taox-40nm"))
+    assert least == pytest.approx(0.0135 / 1e12, rel=0.01)
+    assert most == pytest.approx(0.221 / 1e12, rel=0.01)
+    for bits, driven in ((1, 1.0), (8, 0.5)):
+        assert least < per_operation(RRAM, input_bits=bits, driven=driven).energy_j < most
+    assert published("no such device") == ()
+    formed = mean_conductance(hwsim.crossbar.load_device("taox-40nm"))
+    assert formed == pytest.approx((0.505 * 0.1 + 0.495 * 12.31) / 1e6, rel=0.03)
