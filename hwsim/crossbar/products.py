@@ -14,7 +14,7 @@ from hwsim.crossbar.converters import Converters
 from hwsim.crossbar.noise import Noise
 from hwsim.kernels import analog
 
-BLOCK = 1 << 15  # currents worked on at a time, so that they stay in a cache
+BLOCK = 1 << 15  # currents that get noise and a code at a time, so that they stay in a cache
 Rng = np.random.Generator
 
 
@@ -49,24 +49,29 @@ class Product(Protocol):
         """The array as it stays for a call: a draw of its slow noise."""
 
     def pulse(
-        self, lines: AnyArray, squares: AnyArray, held: AnyArray, rng: Rng | None
+        self, lines: AnyArray, squares: AnyArray | None, held: AnyArray, rng: Rng | None
     ) -> tuple[AnyArray, int]:
         """Currents, or whole codes, (batch, columns), and how many conversions were clipped.
 
-        lines, squares (batch, rows): what drives the wordlines, and what white noise sees of it.
+        lines (batch, rows): what drives the wordlines. squares, likewise: what white noise sees of
+        it, if that is not the squares of `lines`.
         """
 
 
-def column_sd(cells: Cells, squares: AnyArray, variance: AnyArray) -> AnyArray:
+def column_sd(
+    cells: Cells, lines: AnyArray, squares: AnyArray | None, variance: AnyArray
+) -> AnyArray:
     """Standard deviation of currents in amperes, (batch, columns), or (batch, 1) if all alike.
 
     `variance` is that of the cells, in siemens^2: `v^2 sum_i x_i^2 var_ij`.
     """
-    if variance.size == 1:
-        total = np.einsum("bi->b", squares)[:, None] * variance
+    if variance.size > 1:
+        total = (lines * lines if squares is None else squares) @ variance
+    elif squares is None:
+        total = np.einsum("bi,bi->b", lines, lines)[:, None] * variance
     else:
-        total = squares @ variance
-    return np.asarray(abs(cells.volt) * np.sqrt(total), dtype=squares.dtype)
+        total = squares.sum(axis=1, keepdims=True) * variance
+    return np.asarray(abs(cells.volt) * np.sqrt(total), dtype=lines.dtype)
 
 
 class Exact:
@@ -80,13 +85,13 @@ class Exact:
         return self._cells.slow(rng)
 
     def pulse(
-        self, lines: AnyArray, squares: AnyArray, held: AnyArray, rng: Rng | None
+        self, lines: AnyArray, squares: AnyArray | None, held: AnyArray, rng: Rng | None
     ) -> tuple[AnyArray, int]:
         """Noise is drawn at the columns."""
         currents = lines @ held * self._cells.volt
         sd = self._cells.sd_siemens
         if sd is not None and rng is not None:
-            spread = column_sd(self._cells, squares, sd**2)
+            spread = column_sd(self._cells, lines, squares, sd**2)
             currents += spread * rng.standard_normal(currents.shape)
         return (currents, 0) if self._converters is None else self._converters.codes(currents)
 
@@ -102,7 +107,7 @@ class PerDevice:
         return self._cells.slow(rng)
 
     def pulse(
-        self, lines: AnyArray, squares: AnyArray, held: AnyArray, rng: Rng | None
+        self, lines: AnyArray, squares: AnyArray | None, held: AnyArray, rng: Rng | None
     ) -> tuple[AnyArray, int]:
         """Noise is drawn at the cells; `squares` are not needed."""
         sd = self._cells.sd_siemens
@@ -116,7 +121,7 @@ class PerDevice:
 
 
 class Fast:
-    """float32: a product by BLAS, block by block; noise and converters in compiled loops."""
+    """float32: one product by BLAS; then, block by block, compiled loops."""
 
     def __init__(self, cells: Cells, converters: Converters | None) -> None:
         self._cells, self._converters = cells, converters
@@ -138,19 +143,18 @@ class Fast:
         return self._ampere + (sd * self._cells.volt).astype(np.float32) * drawn
 
     def pulse(
-        self, lines: AnyArray, squares: AnyArray, held: AnyArray, rng: Rng | None
+        self, lines: AnyArray, squares: AnyArray | None, held: AnyArray, rng: Rng | None
     ) -> tuple[AnyArray, int]:
         """Noise is drawn at the columns, from a stream seeded here."""
-        values = np.empty((lines.shape[0], held.shape[1]), dtype=np.float32)
+        values = lines @ held
         n_rows = max(1, BLOCK // values.shape[1])
         spread = None
         if self._variance is not None and rng is not None:
-            spread = column_sd(self._cells, squares, self._variance)
+            spread = column_sd(self._cells, lines, squares, self._variance)
             noise = Noise(rng, min(n_rows, values.shape[0]) * values.shape[1])
         n_clipped = 0
         for first in range(0, values.shape[0], n_rows):
             block = values[first : first + n_rows]
-            np.dot(lines[first : first + n_rows], held, out=block)
             if spread is not None:
                 noise.add(block, spread[first : first + n_rows])
             if self._converters is not None:

@@ -1,6 +1,6 @@
 """A programmed array, read: drivers, product, noise, converters."""
 
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -21,7 +21,12 @@ class ReadCounts:
     clipped: int = 0
 
     def __add__(self, other: "ReadCounts") -> "ReadCounts":
-        return ReadCounts(*(a + b for a, b in zip(astuple(self), astuple(other), strict=True)))
+        return ReadCounts(
+            self.vectors + other.vectors,
+            self.pulses + other.pulses,
+            self.conversions + other.conversions,
+            self.clipped + other.clipped,
+        )
 
 
 class Reader:
@@ -100,10 +105,10 @@ class Reader:
         Raises:
             ValueError: if x does not fit the array or the drivers, or there is noise and no `rng`.
         """
-        values = self._values(x, rng)
+        values = self._values(x, rng).astype(self.dtype, copy=False)
         if self.adc is not None:
-            values = values * np.asarray(self.adc.lsb, dtype=self.dtype)
-        return np.asarray(values, dtype=self.dtype)
+            values *= self.adc.lsb
+        return values
 
     def read_codes(self, x: AnyArray, rng: np.random.Generator | None = None) -> IntArray:
         """Codes (batch, columns) in steps of the ADC from 0 A; shifted and added, if serial.
@@ -150,13 +155,13 @@ class Reader:
             raise ValueError("inputs must be finite: some are nan or infinite")
         return np.ascontiguousarray(x, dtype=self.dtype)
 
-    def _pulses(self, lines: AnyArray) -> list[tuple[int, AnyArray, AnyArray]]:
-        """Weight, wordlines and their squares, of every pulse that must be told apart."""
-        if self.inputs is not None and self.inputs.kind == "serial":
-            if self.adc is not None or self.per_device:
-                return [(weight, pulse, pulse) for weight, pulse in self.inputs.pulses(lines)]
-            return [(1, lines, self.inputs.squares(lines) if self._cells.noisy else lines)]
-        return [(1, lines, lines * lines if self._cells.noisy else lines)]
+    def _pulses(self, lines: AnyArray) -> list[tuple[int, AnyArray, AnyArray | None]]:
+        """Weight, wordlines, and their squares if others, of every pulse to be told apart."""
+        if self.inputs is None or self.inputs.kind != "serial":
+            return [(1, lines, None)]
+        if self.adc is not None or self.per_device:
+            return [(weight, pulse, pulse) for weight, pulse in self.inputs.pulses(lines)]
+        return [(1, lines, self.inputs.squares(lines) if self._cells.noisy else None)]
 
 
 def _conductances(g_siemens: AnyArray) -> FloatArray:
