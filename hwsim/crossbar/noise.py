@@ -2,29 +2,26 @@
 
 import numpy as np
 
-from hwsim.arrays import AnyArray, FloatArray
+from hwsim.arrays import AnyArray
 from hwsim.kernels import analog
+
+AT_ONCE = 2048  # drawn at a time, to stay in the nearest cache
 
 
 class Noise:
-    """Gaussians in float32 by `kernels.analog`, up to `size` at a time, from a seed of 256 bits."""
+    """Gaussians in float32 by `kernels.analog`, from a seed of 256 bits.
+
+    `size` is how many are drawn at once, at least.
+    """
 
     def __init__(self, rng: np.random.Generator, size: int) -> None:
-        n_words = -(-size // 2)
-        self._state = rng.integers(1, 2**64, analog.N_WORDS, dtype=np.uint64)
-        self._words = np.empty(n_words, dtype=np.uint64)
-        self._drawn = np.empty((2, n_words), dtype=np.float32)
+        n_words = -(-max(size, AT_ONCE) // 2)
+        self.state = rng.integers(1, 2**64, analog.N_WORDS, dtype=np.uint64)
+        self.words = np.empty(n_words, dtype=np.uint64)
+        self.bits = self.words.view(np.int32)
+        self.drawn = np.empty(2 * n_words, dtype=np.float32)
 
-    def draw(self, n: int) -> AnyArray:
-        """The next n; they are overwritten by the next call."""
-        half = -(-n // 2)
-        words = self._words[:half]
-        analog.fill_words(self._state, words)
-        bits = words.view(np.int32).reshape(2, half)
-        drawn = self._drawn.reshape(-1)[: 2 * half].reshape(2, half)
-        analog.gaussians_of(bits[0], bits[1], drawn[0], drawn[1])
-        return np.asarray(drawn.reshape(-1)[:n])
-
-    def add(self, values: AnyArray, spread: FloatArray) -> None:
-        """Add spread (rows, columns or 1) times Gaussians to values (rows, columns), float32."""
-        analog.add_spread(values, spread, self.draw(values.size))
+    def draw(self) -> AnyArray:
+        """All that are drawn at once; overwritten by the next call."""
+        analog.gaussians(self.state, self.words, self.bits, self.drawn)
+        return self.drawn

@@ -14,7 +14,14 @@ from hwsim.crossbar.converters import Converters
 from hwsim.crossbar.noise import Noise
 from hwsim.kernels import analog
 
-BLOCK = 1 << 15  # currents that get noise and a code at a time, so that they stay in a cache
+NO_COLUMN = np.empty(0, dtype=np.float32)
+NO_SPREAD = np.empty((0, 0), dtype=np.float32)
+NO_STREAM = (
+    np.empty(0, dtype=np.uint64),
+    np.empty(0, dtype=np.uint64),
+    np.empty(0, dtype=np.int32),
+    np.empty(1 << 12, dtype=np.float32),  # its size sets that of a block
+)
 Rng = np.random.Generator
 
 
@@ -121,18 +128,19 @@ class PerDevice:
 
 
 class Fast:
-    """float32: one product by BLAS; then, block by block, compiled loops."""
+    """float32: one product by BLAS, then a compiled loop."""
 
     def __init__(self, cells: Cells, converters: Converters | None) -> None:
         self._cells, self._converters = cells, converters
         self._ampere = (cells.g_siemens * cells.volt).astype(np.float32)
         sd = cells.sd_siemens
         self._variance = None if sd is None else (sd**2).astype(np.float32)
+        self._coding = NO_COLUMN, NO_COLUMN, np.float32(0), np.float32(0)
         if converters is not None:
             adc = converters.adc
-            self._gain = (converters.gain / adc.lsb).astype(np.float32)
-            self._offset = converters.offset_lsb.astype(np.float32)
-            self._ends = np.float32(adc.code_min), np.float32(adc.code_max)
+            gain = (converters.gain / adc.lsb).astype(np.float32)
+            offset = converters.offset_lsb.astype(np.float32)
+            self._coding = gain, offset, np.float32(adc.code_min), np.float32(adc.code_max)
 
     def hold(self, rng: Rng | None) -> AnyArray:
         """Amperes of a wordline driven with 1."""
@@ -147,16 +155,9 @@ class Fast:
     ) -> tuple[AnyArray, int]:
         """Noise is drawn at the columns, from a stream seeded here."""
         values = lines @ held
-        n_rows = max(1, BLOCK // values.shape[1])
-        spread = None
+        spread, stream = NO_SPREAD, NO_STREAM
         if self._variance is not None and rng is not None:
             spread = column_sd(self._cells, lines, squares, self._variance)
-            noise = Noise(rng, min(n_rows, values.shape[0]) * values.shape[1])
-        n_clipped = 0
-        for first in range(0, values.shape[0], n_rows):
-            block = values[first : first + n_rows]
-            if spread is not None:
-                noise.add(block, spread[first : first + n_rows])
-            if self._converters is not None:
-                n_clipped += analog.convert(block, self._gain, self._offset, *self._ends)
-        return values, n_clipped
+            noise = Noise(rng, values.shape[1])
+            stream = noise.state, noise.words, noise.bits, noise.drawn
+        return values, analog.finish(values, spread, *stream, *self._coding)

@@ -117,8 +117,41 @@ def convert(values, gain, offset, code_min, code_max):
     n_clipped = 0
     for r in range(values.shape[0]):
         row = values[r]
+        n = np.int32(0)  # as wide as a float32, so that eight columns go together
         for c in range(row.shape[0]):
             code = np.rint(row[c] * gain[c] + offset[c])
-            n_clipped += (code < code_min) | (code > code_max)
+            n = np.int32(n + np.int32((code < code_min) | (code > code_max)))
             row[c] = min(max(code, code_min), code_max)
+        n_clipped += n
+    return n_clipped
+
+
+@njit(allocates=False)
+def gaussians(state, words, bits, out):
+    """Gaussians (n,) float32 of the stream `state`, n even; `bits` is `words` (n / 2,) as int32."""
+    half = out.shape[0] // 2
+    fill_words(state, words[:half])
+    gaussians_of(bits[:half], bits[half : 2 * half], out[:half], out[half:])
+
+
+@njit(allocates=False)
+def finish(values, spread, state, words, bits, drawn, gain, offset, code_min, code_max):
+    """Noise, then codes, block by block, so that all stays in the nearest cache.
+
+    values (rows, columns) float32, in place. spread (rows, 1 or columns), or (0, 0): no noise, and
+    then state, words, bits and drawn are not used. gain, offset (columns,), or (0,): no codes.
+    Returns how many conversions were clipped.
+    """
+    n_rows, n_columns = values.shape
+    at_once = max(1, drawn.shape[0] // max(1, n_columns))
+    n_clipped = 0
+    for first in range(0, n_rows, at_once):
+        last = min(first + at_once, n_rows)
+        block = values[first:last]
+        if spread.shape[0] > 0:
+            n = (last - first) * n_columns
+            gaussians(state, words, bits, drawn[: n + n % 2])
+            add_spread(block, spread[first:last], drawn)
+        if gain.shape[0] > 0:
+            n_clipped += convert(block, gain, offset, code_min, code_max)
     return n_clipped

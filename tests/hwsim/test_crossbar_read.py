@@ -300,7 +300,7 @@ def test_polynomials_are_box_and_muller_in_doubles():
 def test_fast_noise_is_gaussian_and_independent():
     n = 2_000_000
     noise = Noise(rng(7), n)
-    z = noise.draw(n).astype(float)
+    z = noise.draw().astype(float)
     assert stats.kstest(z[:500_000], "norm").pvalue > 1e-3
     for power, moment, variance in ((1, 0, 1), (2, 1, 2), (3, 0, 15), (4, 3, 96)):
         assert abs((z**power).mean() - moment) < 4.5 * np.sqrt(variance / n), power
@@ -316,12 +316,12 @@ def test_fast_noise_is_gaussian_and_independent():
     counts = np.histogram2d(z[:half], z[half:], bins=stats.norm.ppf(np.linspace(0, 1, 17)[1:-1]))[0]
     inside = counts.sum()
     assert stats.chisquare(counts.ravel(), np.full(counts.size, inside / counts.size)).pvalue > 1e-3
-    assert not np.array_equal(noise.draw(n)[:100], z[:100].astype(np.float32))
+    assert not np.array_equal(noise.draw()[:100], z[:100].astype(np.float32))
 
 
 def test_streams_of_different_seeds_are_independent():
     n = 400_000
-    a, b = (Noise(rng(s), n).draw(n).astype(float) for s in (1, 2))
+    a, b = (Noise(rng(s), n).draw().astype(float) for s in (1, 2))
     assert abs(np.corrcoef(a, b)[0, 1]) < 4.5 / np.sqrt(n)
     assert stats.kstest((a + b) / np.sqrt(2), "norm").pvalue > 1e-3
 
