@@ -82,8 +82,8 @@ class Solver:
             b, y = found.b, found.y
         raise ValueError(
             f"the currents are known to {found.bound_ampere / largest:.1g} of the largest only: "
-            "resistances times conductances span too much for double precision; reduce_array has "
-            "no such limit"
+            "resistances times conductances span too much for double precision, bring them closer "
+            "together"
         )
 
     def _word_lines(self, c: FloatArray, b: FloatArray) -> tuple[FloatArray, FloatArray]:
