@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from hwsim.chips import toml_files
+from hwsim.chips.accelerator import Accelerator
 from hwsim.chips.spec import ChipSpec, PriceList, check_chip
 from hwsim.crossbar.spec import CrossbarChip
 
@@ -71,6 +72,20 @@ def load_price_list(name: str = "cmos45") -> PriceList:
     if name not in texts:
         raise ValueError(f"unknown price list {name!r}: there are {', '.join(sorted(texts))}")
     return toml_files.parse(PriceList, name, texts[name])
+
+
+def load_accelerator(name: str | Path = "ann-int8-45nm") -> Accelerator:
+    """A price list of an ANN accelerator that ships, or one of your own by the path of its file.
+
+    Raises:
+        ValueError: for an unknown name, or a file that is none.
+        FileNotFoundError: for a path that does not exist.
+    """
+    text = str(name)
+    if text.endswith(".toml"):
+        return toml_files.parse(Accelerator, text, toml_files.own("accelerator", text))
+    shipped = toml_files.shipped("accelerators")
+    return toml_files.parse(Accelerator, text, toml_files.pick("accelerator", text, shipped))
 
 
 def _chip_text(name: str) -> str:

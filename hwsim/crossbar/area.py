@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from hwsim.arrays import FloatArray
 from hwsim.bands import Band, band, draw
 from hwsim.bill import Term, component_sums, sum_draws, total, unknown_terms
 from hwsim.crossbar.spec import CrossbarChip, check_crossbar
@@ -53,8 +54,12 @@ def area(chip: CrossbarChip, n_arrays: int | None = None, *, seed: int = 0) -> A
         part("converters", "sense amplifiers", n_senses, "sense"),
         part("digital", "arrays", 1, "digital"),
     )
+    return area_of(terms, draw(chip.constants(), seed=seed))
+
+
+def area_of(terms: tuple[Term, ...], draws: dict[str, FloatArray]) -> Area:
+    """The sum of parts, with its band."""
     m2 = total(terms)
-    draws = draw(chip.constants(), seed=seed)
     return Area(terms, m2, band(m2, sum_draws(terms, draws)), unknown_terms(terms))
 
 
