@@ -137,6 +137,7 @@ class NoiseSpec(_Spec):
     Attributes:
         spread: standard deviation of a cell's error, as a fraction of its conductance range.
         law: (c0, c1, ...): an error is `c0 + c1 x + ...` times that for a cell at fraction x.
+        floor: cells stop at zero conductance, as devices do.
         clip_sd: weights end at so many standard deviations of their layer; None for no end.
         adc_bits: of the sums in training; None for no rounding.
         train_spread: in training, if not `spread`: the epoch is chosen at `spread`.
@@ -147,6 +148,7 @@ class NoiseSpec(_Spec):
     lr: PositiveFloat = 1e-3
     spread: Fraction = 0.1
     law: tuple[float, ...] = Field(default=(1.0,), min_length=1)
+    floor: bool = False
     clip_sd: PositiveFloat | None = None
     adc_bits: Annotated[int, Field(ge=2, le=16)] | None = None
     train_spread: Fraction | None = None

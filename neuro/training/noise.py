@@ -10,8 +10,10 @@ programmed to by a Gaussian error of its own, with standard deviation
 
     sd(w) = w_max sqrt(s(|w| / w_max)^2 + s(0)^2),  which is sqrt(2) spread w_max for c = (1,).
 
-Cells are not stopped at the ends of their range. BatchNorm is folded first: the cells hold the
-folded weights. A convolution holds each weight once, for all positions.
+With `floor` a cell whose error would take it below zero conductance stays at zero, as devices do:
+idle cells then miss by less, and only upwards. Nothing else stops a cell, its window neither.
+BatchNorm is folded first: the cells hold the folded weights. A convolution holds each weight once,
+for all positions.
 """
 
 import copy
@@ -60,10 +62,12 @@ class NoiseBlock(nn.Module):
     def forward(self, spikes: Tensor) -> Tensor:
         """Spikes in, spikes out, (time, batch, *shape); or the potential of a read-out."""
         weight = self.weight()
-        draws = torch.randn_like(weight) if self.training else self.draws
-        spread = self._spread()
-        if draws is not None and spread:
-            weight = weight + weight_sd(weight, spread, self.spec.law) * draws
+        draws = self.draws
+        if self.training:
+            draws = torch.randn(2, *weight.shape, dtype=weight.dtype, device=weight.device)
+        if draws is not None and self._spread():
+            held = programmed(weight.detach(), draws, self._spread(), self.spec)
+            weight = _straight(held, weight)
         flat = spikes.flatten(2) if isinstance(self.synapses, nn.Linear) else spikes
         a = functional_call(self.synapses, {"weight": weight}, (flat.flatten(0, 1),))
         if draws is not None and self.spec.adc_bits is not None:
@@ -108,13 +112,22 @@ class NoiseBlock(nn.Module):
         return _straight((a / step).round().clamp(-top, top) * step, a)
 
 
-def weight_sd(weight: Tensor, spread: float, law: tuple[float, ...] = (1.0,)) -> Tensor:
-    """Standard deviation of every weight of a layer, in the weights' unit, without gradient."""
-    w_max = weight.detach().abs().max()
+def programmed(weight: Tensor, draws: Tensor, spread: float, spec: NoiseSpec) -> Tensor:
+    """What a chip holds of a layer's weights.
+
+    Args:
+        weight: wanted, any shape. draws: standard normal, (2, *shape): the cell of positive weights
+            and that of negative ones.
+        spread: of a cell. spec: its law and floor.
+    """
+    w_max = weight.abs().max()
     if not w_max:
-        return torch.zeros_like(weight)
-    x = weight.detach().abs() / w_max
-    return w_max * spread * torch.sqrt(_law(x, law) ** 2 + law[0] ** 2)
+        return weight
+    x = torch.stack((weight, -weight)).clamp(min=0) / w_max
+    x = x + spread * _law(x, spec.law) * draws
+    if spec.floor:
+        x = x.clamp(min=0)
+    return w_max * (x[0] - x[1])
 
 
 def noisy(stack: Stack, spec: NoiseSpec) -> Stack:
@@ -136,7 +149,7 @@ def on_chip(stack: Stack, rng: np.random.Generator) -> Iterator[None]:
     try:
         for block in blocks:
             weight = block.synapses.weight
-            block.draws = torch.from_numpy(rng.standard_normal(tuple(weight.shape))).to(weight)
+            block.draws = torch.from_numpy(rng.standard_normal((2, *weight.shape))).to(weight)
         yield
     finally:
         for block in blocks:
@@ -145,13 +158,7 @@ def on_chip(stack: Stack, rng: np.random.Generator) -> Iterator[None]:
 
 @torch.no_grad()
 def correct_under_spread(
-    model: Stack | Network,
-    samples: Samples,
-    spread: float,
-    n_chips: int,
-    seed: int,
-    *,
-    law: tuple[float, ...] = (1.0,),
+    model: Stack | Network, samples: Samples, cells: NoiseSpec, n_chips: int, seed: int
 ) -> AnyArray:
     """Right answers of every chip, (n_chips,) int64.
 
@@ -160,10 +167,11 @@ def correct_under_spread(
 
     Args:
         model: a trained stack, in floats, or a network that is a chain of layers.
-        spread, law: of a cell's error. Weights are taken as they are: no clipping, no ADC.
+        cells: their spread, law and floor. Weights are taken as they are: no clipping, no ADC.
     """
     stack = stack_of(model) if isinstance(model, Network) else model
-    chip = noisy(stack, NoiseSpec(spread=spread, law=law)).eval()
+    errors = NoiseSpec(spread=cells.spread, law=cells.law, floor=cells.floor)
+    chip = noisy(stack, errors).eval()
     dtype = next(chip.parameters()).dtype
     x = torch.from_numpy(np.array(samples.frames)).transpose(0, 1).to(dtype)
     right = np.zeros(n_chips, dtype=np.int64)
@@ -175,10 +183,17 @@ def correct_under_spread(
 
 
 def accuracy_under_spread(
-    model: Stack | Network, samples: Samples, spread: float, n_chips: int, seed: int
+    model: Stack | Network,
+    samples: Samples,
+    spread: float,
+    n_chips: int,
+    seed: int,
+    *,
+    floor: bool = False,
 ) -> AnyArray:
     """Accuracy of every chip, (n_chips,), from 0 to 1; see `correct_under_spread`."""
-    return correct_under_spread(model, samples, spread, n_chips, seed) / len(samples)
+    cells = NoiseSpec(spread=spread, floor=floor)
+    return correct_under_spread(model, samples, cells, n_chips, seed) / len(samples)
 
 
 def _law(x: Tensor, law: tuple[float, ...]) -> Tensor:

@@ -132,9 +132,7 @@ def _chips(run: RunFolder, before: Stack, after: Stack, splits: Splits) -> dict[
     """Right answers on the test split of every chip, before and after training with noise."""
     spec, seed = run.recipe.noise, run.recipe.seed
     found = {
-        name: correct_under_spread(
-            one, splits.test, spec.spread, N_CHIPS, seed, law=spec.law
-        ).tolist()
+        name: correct_under_spread(one, splits.test, spec, N_CHIPS, seed).tolist()
         for name, one in (("before", before), ("after", after))
     }
     return {"spread": spec.spread, "test_of_chips": found}

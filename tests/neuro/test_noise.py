@@ -29,7 +29,6 @@ from neuro.training.noise import (
     correct_under_spread,
     noisy,
     on_chip,
-    weight_sd,
 )
 from neuro.training.samples import Samples
 from neuro.training.train import load_splits, train
@@ -117,30 +116,40 @@ def test_the_window_ends_at_so_many_deviations(clip_sd, seed):
     assert torch.equal(block.folded().synapses.weight, block.weight())
 
 
-def twin(weight, spread, law):
-    """Two cells for every weight, each with its own error, in units of the largest weight."""
-    rng, w_max = np.random.default_rng(1), np.abs(weight).max()
-    cells = []
-    for sign in (1, -1):
-        x = np.maximum(sign * weight, 0) / w_max
-        sd = spread * sum(c * x**i for i, c in enumerate(law))
-        cells.append(x + sd * rng.standard_normal((40_000, *weight.shape)))
-    return w_max * (cells[0] - cells[1])
+def twin(weight, draws, spread, law=(1.0,), floor=False):
+    """What two cells for every weight hold, each with its own error; one cell after the other."""
+    held, w_max = np.zeros(draws.shape[1:]), np.abs(weight).max()
+    for sign, draw in zip((1, -1), draws, strict=True):
+        x = np.where(sign * weight > 0, np.abs(weight) / w_max, 0.0)
+        g = x + spread * sum(c * x**i for i, c in enumerate(law)) * draw
+        held += sign * w_max * (np.where(g < 0, 0, g) if floor else g)
+    return held
 
 
+@pytest.mark.parametrize("floor", [False, True])
 @pytest.mark.parametrize("law", [(1.0,), (0.2, 2.0, -1.5)])
-def test_the_noise_is_that_of_two_cells(law):
-    """Mean and deviation of each weight, within 5 sigma of sampling."""
+def test_the_noise_is_that_of_two_cells(law, floor):
+    """Mean and sd of each weight, within 5 sigma of sampling (7, of the floor's long tail)."""
     weight = torch.tensor([[-2.0, -0.5, 0.0], [0.1, 1.0, 2.0], [1.5, -1.0, 0.7]])
-    block = identity(3, NoiseSpec(spread=0.1, law=law), weight).train()
+    block = identity(3, NoiseSpec(spread=0.1, law=law, floor=floor), weight).train()
     passes = np.stack([held(block).numpy() for _ in range(4000)])
-    slow = twin(weight.numpy().astype(float), 0.1, law)
-    sd = weight_sd(weight, 0.1, law).numpy()
-    np.testing.assert_allclose(slow.std(0), sd, rtol=5 / np.sqrt(2 * 40_000))
-    np.testing.assert_allclose(passes.std(0), sd, rtol=5 / np.sqrt(2 * 4000))
-    assert (np.abs(passes.mean(0) - weight.numpy()) < 5 * sd / np.sqrt(4000)).all()
-    if law == (1.0,):
-        np.testing.assert_allclose(sd, np.sqrt(2) * 0.1 * 2.0, rtol=1e-6)
+    wanted, many = weight.numpy().astype(float), 40_000
+    slow = twin(wanted, np.random.default_rng(1).standard_normal((2, many, 3, 3)), 0.1, law, floor)
+    sd, mean = slow.std(0), slow.mean(0)
+    np.testing.assert_allclose(passes.std(0), sd, rtol=(7 if floor else 5) / np.sqrt(2 * 4000))
+    assert (np.abs(passes.mean(0) - mean) < 5.5 * sd / np.sqrt(4000)).all()
+    if floor:
+        up = 0.1 * 2 * law[0] / np.sqrt(2 * np.pi)  # the idle cell of -2 misses only upwards
+        assert mean[0, 0] == pytest.approx(-2 + up, abs=5 * sd[0, 0] / np.sqrt(many))
+        return
+    assert (np.abs(mean - wanted) < 5 * sd / np.sqrt(many)).all()
+    by_hand = {
+        (1.0,): (np.sqrt(2), np.sqrt(2)),
+        (0.2, 2.0, -1.5): (np.hypot(0.7, 0.2), 0.2 * 2**0.5),
+    }
+    full, idle = by_hand[law]  # of |w| = w_max = 2, and of w = 0
+    np.testing.assert_allclose(sd[1, 2], 0.1 * 2 * full, rtol=5 / np.sqrt(2 * many))
+    np.testing.assert_allclose(sd[0, 2], 0.1 * 2 * idle, rtol=5 / np.sqrt(2 * many))
 
 
 def test_every_pass_is_another_chip_but_all_samples_of_one_share_it():
@@ -154,6 +163,7 @@ def test_every_pass_is_another_chip_but_all_samples_of_one_share_it():
 @pytest.mark.parametrize("spec", [
     NoiseSpec(spread=0.2), NoiseSpec(spread=0, clip_sd=0.5), NoiseSpec(spread=0, adc_bits=2),
     NoiseSpec(spread=0.2, clip_sd=0.5, adc_bits=3, law=(0.5, 1.0)),
+    NoiseSpec(spread=0.2, floor=True),
 ])  # fmt: skip
 def test_noise_window_and_converter_are_invisible_to_the_gradient(spec):
     """Of a read-out, a linear function of its weights, the gradient is that without them."""
@@ -242,16 +252,17 @@ def labelled(n=40):
     return Samples(some, labels, ("a", "b", "c"), "made", "test")
 
 
-def test_chips_of_an_evaluation_are_perturbed_networks():
+@pytest.mark.parametrize("floor", [False, True])
+def test_chips_of_an_evaluation_are_perturbed_networks(floor):
     """Slow twin: the simulator on networks whose weights carry the same draws."""
     stack, samples = small_stack().double(), labelled()
-    found = correct_under_spread(stack, samples, 0.2, 3, seed=5)
+    found = correct_under_spread(stack, samples, NoiseSpec(spread=0.2, floor=floor), 3, seed=5)
     net = export(stack)
     for chip in range(3):
         rng, projections = np.random.default_rng((5, chip)), []
         for p in net.projections:
             w = p.synapses.weight
-            moved = w + np.sqrt(2) * 0.2 * np.abs(w).max() * rng.standard_normal(w.shape)
+            moved = twin(w, rng.standard_normal((2, *w.shape)), 0.2, floor=floor)
             synapses = type(p.synapses)(**{**_fields(p.synapses), "weight": moved})
             projections.append(hwsim.Projection.of(p.source, p.target, synapses))
         moved_net = hwsim.Network(net.populations, tuple(projections), net.dt_s)
@@ -359,7 +370,8 @@ def test_a_run_has_the_network_and_its_accuracies(whole):
         assert found[part]["n_total"] == len(samples)
     chips = found["test_of_chips"]
     for name, path in (("before", run.real_network), ("after", run.noise_network)):
-        again = correct_under_spread(hwsim.load_network(path), splits.test, 0.05, 30, seed=3)
+        cells, net = NoiseSpec(spread=0.05), hwsim.load_network(path)
+        again = correct_under_spread(net, splits.test, cells, 30, seed=3)
         np.testing.assert_array_equal(chips[name], again)
 
 
@@ -367,8 +379,12 @@ def test_the_table_of_spreads_is_that_of_both_networks(whole, capsys):
     run, result = whole
     spread.main(str(run.path))
     rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
-    assert [float(row["spread"]) for row in rows] == 2 * list(spread.SPREADS)
-    found = {(row["trained"], float(row["spread"])): float(row["mean"]) for row in rows}
+    assert [float(row["spread"]) for row in rows] == 4 * list(spread.SPREADS)
+    found = {
+        (row["trained"], float(row["spread"])): float(row["mean"])
+        for row in rows
+        if row["floor"] == "0"
+    }
     for key, trained in (("before", "plain"), ("after", "with noise")):
         chips = result["noise"]["test_of_chips"][key]
         assert found[trained, 0.05] == pytest.approx(np.mean(chips) / 20, abs=1e-4)
