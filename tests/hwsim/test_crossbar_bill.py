@@ -14,7 +14,15 @@ from hwsim.chips.spec import CLASSES, Constant
 from hwsim.crossbar.area import area
 from hwsim.crossbar.counts import CrossbarCounts
 from hwsim.crossbar.energy import programming
+from hwsim.crossbar.engine import simulate_crossbar
+from hwsim.crossbar.gated import solve_gated
+from hwsim.crossbar.made import fabricate
+from hwsim.crossbar.plan import compile_crossbar
+from hwsim.crossbar.scaling import with_adc_bits
 from hwsim.crossbar.spec import CrossbarChip
+from hwsim.crossbar.wires import solve_array
+from tests.crossbar_chips import EXACT, IDEAL, layered, spikes
+from tests.crossbar_chips import chip_with as chip_of
 
 CHIPS = [hwsim.load_chip(name) for name in hwsim.chip_names("crossbar")]
 CONSTANTS = [(c.name, name, constant) for c in CHIPS for name, constant in c.constants().items()]
@@ -352,3 +360,42 @@ def test_programming_is_pulses_times_their_price():
     assert len(blind.unknown) == 3
     with pytest.raises(ValueError, match="give 0 cells or more"):
         programming(RRAM, 10, in_parallel=0)
+
+
+@pytest.mark.parametrize("idle", ["grounded", "gated"])
+def test_cells_of_a_simulated_network_cost_the_integral_of_what_the_solver_delivers(idle):
+    """Sum over blocks, steps and samples of V I t, each pattern of spikes solved on its own."""
+    rng = np.random.default_rng(3)
+    net, x = layered(rng), spikes(rng, rate=0.5)
+    array = {"rows": 8, "columns": 10, "idle": idle, "r_word_ohm": 500.0, "r_bit_ohm": 300.0}
+    chip = chip_of(EXACT, **array)
+    plan = compile_crossbar(net, chip, x, device=IDEAL)
+    run = simulate_crossbar(fabricate(plan), x, record=("input", "layer0"))
+    solve = {"grounded": solve_array, "gated": solve_gated}[idle]
+    joules = 0.0
+    for block in plan.blocks:
+        source = net.projections[block.matrix.projection].source
+        sent = run.spikes[source].reshape(-1, net[source].size)[:, block.matrix.rows[block.rows]]
+        volts = chip.array.v_read_volt * sent.astype(float)
+        currents = solve(block.wanted, volts, plan.wires).i_word
+        joules += float((currents * volts).sum()) * chip.time.pulse.value
+    bill = hwsim.price(run.counts, chip)
+    assert bill.component_j()["cells"] == pytest.approx(joules / len(x), rel=1e-6)
+    assert bill.energy_j == pytest.approx(sum(v or 0.0 for v in bill.component_j().values()))
+    assert bill.latency_s > 7 * chip.time.pulse.value
+
+
+def test_fewer_bits_cost_less_in_the_bill_of_the_same_network():
+    rng = np.random.default_rng(4)
+    net, x = layered(rng), spikes(rng)
+    each, seconds = [], []
+    for bits in range(3, 9):
+        chip = with_adc_bits(chip_of(skip_silent=False), bits)
+        plan = compile_crossbar(net, chip, x, device=IDEAL)
+        counts = simulate_crossbar(fabricate(plan), x).counts
+        bill = hwsim.price(counts, chip)
+        each.append(bill.component_j()["converters"] / counts.conversions.sum() * counts.n_samples)
+        seconds.append(bill.latency_s)
+    assert each[0] == pytest.approx(each[1], rel=1e-9)  # below 4 bits the fit is flat
+    assert np.all(np.diff(each[1:]) > 0)
+    assert np.all(np.diff(seconds) > 0)
