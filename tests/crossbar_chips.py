@@ -13,7 +13,7 @@ IDEAL = load_device("ideal")
 def chip_with(output=(), input=(), **array):
     """The 40 nm chip with other arrays and converters."""
     plain = CHIP.model_dump(by_alias=True)
-    plain["array"] |= {"r_word_ohm": 0.0, "r_bit_ohm": 0.0} | array
+    plain["array"] |= {"r_word_ohm": 0.0, "r_bit_ohm": 0.0, "skip_silent": False} | array
     plain["output"] |= dict(output)
     plain["input"] |= dict(input)
     return CrossbarChip.model_validate(plain)

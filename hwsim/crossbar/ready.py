@@ -6,10 +6,11 @@ import numpy as np
 
 from hwsim.arrays import AnyArray, FloatArray
 from hwsim.crossbar.converters import Converters, SenseAmps
+from hwsim.crossbar.gated import GatedArray
 from hwsim.crossbar.made import MadeChip, converters
 from hwsim.crossbar.plan import Block
 from hwsim.crossbar.products import Cells, Exact, Fast
-from hwsim.crossbar.wires import Currents, Wires, reduce_array, solve_array
+from hwsim.crossbar.wires import reduce_array
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -17,9 +18,8 @@ class ReadyBlock:
     """A block at one age.
 
     Attributes:
-        g: conductances, (rows, physical columns), in siemens. wires: of its array, if idle rows
-            are cut off and the wires resist, so that every pattern of rows is a circuit of its
-            own; None if one matrix serves all.
+        gated: its array, if idle rows are cut off and the wires resist, so that every pattern of
+            rows is a circuit of its own; None if one matrix serves all.
         product: how its columns are read, noise and converters included. held: what it multiplies.
         power: what the drivers deliver at 1 V, a matrix (rows, rows), or, of ideal wires, whose
             rows do not disturb each other, its diagonal (rows,).
@@ -28,8 +28,7 @@ class ReadyBlock:
 
     block: Block
     v_read_volt: float
-    g: FloatArray
-    wires: Wires | None
+    gated: GatedArray | None
     product: Exact | Fast
     held: AnyArray
     power: FloatArray
@@ -41,10 +40,10 @@ class ReadyBlock:
         x: voltages in units of the read voltage, (reads, rows), of the type of `held`.
         """
         v, lines = self.v_read_volt, x
-        if self.wires is None:
+        if self.gated is None:
             watts = v * v * self._siemens(x)
         else:  # one circuit per pattern: its currents take the place of the product
-            solved = solve_gated(self.g, np.asarray(x * v, dtype=np.float64), self.wires)
+            solved = self.gated.solve(np.asarray(x * v, dtype=np.float64))
             lines = self.block.coding.sensed(solved.i_bit) / v
             watts = float((solved.i_word * x).sum() * v)
         values, clipped = self.product.pulse(lines, x * x, self.held, rng)
@@ -86,8 +85,7 @@ def ready_at(
             ReadyBlock(
                 block,
                 array.v_read_volt,
-                g,
-                plan.wires if gated else None,
+                GatedArray(g, plan.wires) if gated else None,
                 product,
                 held,
                 linear.g_in if array.wires_resist else g.sum(axis=1),
@@ -95,14 +93,3 @@ def ready_at(
             )
         )
     return out
-
-
-def solve_gated(g: FloatArray, v: FloatArray, wires: Wires) -> Currents:
-    """Currents where rows at 0 V are cut off: one circuit for every pattern of driven rows."""
-    patterns, which = np.unique(v != 0, axis=0, return_inverse=True)
-    i_word, i_bit = np.zeros(v.shape), np.zeros((len(v), g.shape[1]))
-    for k, pattern in enumerate(patterns):
-        own = which == k
-        solved = solve_array(g * pattern[:, None], v[own], wires)
-        i_word[own], i_bit[own] = solved.i_word, solved.i_bit
-    return Currents(i_word, i_bit, None, None)

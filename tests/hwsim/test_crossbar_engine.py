@@ -141,7 +141,7 @@ def test_silent_reads_are_skipped_where_the_chip_can():
 @pytest.mark.parametrize("idle", ["grounded", "gated"])
 def test_power_is_voltage_times_the_current_of_every_driver(idle):
 
-    from hwsim.crossbar.ready import solve_gated
+    from hwsim.crossbar.gated import solve_gated
     from hwsim.crossbar.wires import solve_array
 
     rng = np.random.default_rng(7)
