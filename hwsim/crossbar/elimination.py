@@ -6,6 +6,10 @@ reach the ends of the bit lines, and counted by row all of them are P^T w + U v.
 itself to Y, P and U. A segment of resistance r turns the voltages w before it into those after it:
 Z = (1 + r Y)^-1, C <- C Z, K <- K - r C P, U <- U - r P^T Z P, P <- Z P, Y <- Z Y = (1 - Z) / r.
 With one end driven nothing lies before the first column, and Y = P = U, C = K throughout.
+
+An array of few columns is passed row by row instead, the same with the lines' parts exchanged: each
+row's driver k sends currents k_i into the bit lines, C <- Z C as before, and a driver feels what
+another sends by k_i Q_i C, where Q <- r Z + Z Q Z gathers the segments from the last row backwards.
 """
 
 from collections.abc import Iterator
@@ -23,6 +27,7 @@ from hwsim.kernels import elimination as kernels
 
 LEAF = 64  # rows that `potri` inverts as fast as a division into halves would
 MIN_DROP = 1.0 / 1024  # of a line; below it, (1 - Z) / r loses digits
+KEPT = 2**25  # numbers of all rows' Z that are kept, 256 MB
 
 
 @cache
@@ -46,8 +51,45 @@ def eliminate(g: FloatArray, word: Ladder, bit: Ladder) -> tuple[FloatArray, Flo
     Returns:
         (rows, cols) siemens to the currents of bit lines, (rows, rows) to those of word lines.
     """
+    rows, cols = g.shape
+    slim = 2 * cols <= rows and rows * cols**2 <= KEPT
+    slim = slim and word.r[0] > 0 and not bit.g_start  # else the usual way is as fast, or the only
     with one_blas_thread():
+        if slim:
+            return _by_rows(g, word, bit)
         return (_both_ends if word.g_start else _one_end)(g, word, bit)
+
+
+def _by_rows(g: FloatArray, word: Ladder, bit: Ladder) -> tuple[FloatArray, FloatArray]:
+    """Bit lines that are sensed at their last node only: O(rows cols^3 + rows^2 cols^2)."""
+    rows, cols = g.shape
+    sent, z = np.empty((rows, cols)), np.empty((rows, cols, cols))
+    y, inverse, spare = _matrices(3, cols, cols)
+    is_small = float(bit.r[0] * g.sum(axis=0).max()) < MIN_DROP
+    for i, r in enumerate(bit.r):
+        kernels.column(g[i].copy(), word.r, word.g_start, y, sent[i])
+        if r > 0:
+            _invert(y, r, inverse)
+            kernels.mirror(inverse)
+            z[i] = inverse
+            if is_small:
+                y, spare = _product(y, inverse, spare, cols), y
+            else:
+                kernels.seen_through(inverse, r, y)
+    felt, q = np.empty((rows, cols)), np.zeros((cols, cols))
+    for i in range(rows - 1, -1, -1):
+        if bit.r[i] > 0:
+            q = bit.r[i] * z[i] + z[i] @ q @ z[i]
+        felt[i] = q @ sent[i]
+    g_in = np.zeros((rows, rows), order="F")
+    g_eff = sent.copy()
+    for i, r in enumerate(bit.r):
+        g_in[i, : i + 1] = -(g_eff[: i + 1] @ felt[i])
+        g_in[i, i] += sent[i].sum()
+        if r > 0:
+            g_eff[: i + 1] = g_eff[: i + 1] @ z[i]
+    kernels.mirror(g_in)
+    return g_eff, g_in
 
 
 def _one_end(g: FloatArray, word: Ladder, bit: Ladder) -> tuple[FloatArray, FloatArray]:

@@ -114,7 +114,8 @@ class Currents:
 def reduce_array(g_siemens: FloatArray, wires: Wires) -> LinearArray:
     """An array of linear cells as one matrix, by block-tridiagonal elimination, column by column.
 
-    Exact but for rounding; O(cols rows^3), about three times as much with `driven="both"`. Valid
+    Exact but for rounding; O(cols rows^3), about three times as much with `driven="both"`. Arrays
+    of few columns go row by row, O(rows cols^3 + rows^2 cols^2), unless sensed at both ends. Valid
     while every word line is driven, at 0 V when idle, and no cell changes.
 
     Args:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hwsim.crossbar import solution, wires
+from hwsim.crossbar import elimination, solution, wires
 from hwsim.crossbar.wires import Wires, reduce_array, solve_array
 from tests.crossbar_arrays import ENDS, W5, all_wires, arrays, full_scale, off, random_array
 from tests.crossbar_nodal import nodal
@@ -45,6 +45,22 @@ def test_large_arrays_too(n):
     solved, reduced = solve_array(g, v, W5), reduce_array(g, W5)
     assert off((solved.i_word, solved.i_bit), twin) < 1e-11
     assert off((v @ reduced.g_in, v @ reduced.g_eff), twin) < 1e-11
+
+
+@pytest.mark.parametrize(("driven", "sensed"), ENDS)
+@pytest.mark.parametrize(
+    "four", [(2, 0, 0, 0), (2, 0, 0, 9), (2, 3, 40, 50), (300, 300, 0, 0), (1e-3, 1e-3, 0, 0)]
+)
+def test_an_array_of_few_columns_is_the_same_passed_row_by_row(monkeypatch, driven, sensed, four):
+    g, v = random_array(150, 20)
+    w = Wires(*four, driven=driven, sensed=sensed)
+    by_rows = reduce_array(g, w)
+    twin = nodal(g, v, w)
+    assert off((v @ by_rows.g_in, v @ by_rows.g_eff), twin) < 1e-10
+    monkeypatch.setattr(elimination, "KEPT", 0)
+    by_columns = reduce_array(g, w)
+    for a, b in ((by_rows.g_in, by_columns.g_in), (by_rows.g_eff, by_columns.g_eff)):
+        np.testing.assert_allclose(a, b, rtol=0, atol=1e-11 * np.abs(b).max())
 
 
 def test_wires_that_take_nearly_all_voltage():
