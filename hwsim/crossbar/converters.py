@@ -57,18 +57,18 @@ class Inputs:
         Raises:
             ValueError: if a number is none that these drivers can make.
         """
-        if x.dtype == np.bool_ and self.kind != "dac":
-            return x.astype(np.float64)
-        x = np.asarray(x, dtype=np.float64)
-        if self.kind == "dac":
-            good, law = np.abs(x) <= 1, "from -1 to 1: scale them"
-        else:
-            least = -self.n_steps if self.signed else 0
-            good = (x >= least) & (x <= self.n_steps) & (x == np.rint(x))
-            law = f"whole numbers from {least} to {self.n_steps}"
-        for worst in x[~good][:1]:
-            raise ValueError(f"{self.kind} inputs are {law}, got {worst:g}")
-        return np.rint(x * self.n_steps) / self.n_steps if self.kind == "dac" else x
+        whole = self.kind != "dac"
+        high = self.n_steps if whole else 1
+        low = 0 if whole and not self.signed else -high
+        inside = not x.size or bool(x.min() >= low and x.max() <= high)  # nan is not
+        if not inside or (whole and x.dtype.kind == "f" and (x != np.rint(x)).any()):
+            bad = (x < low) | (x > high) | (whole & (x != np.rint(x))) | (x != x)
+            law = "whole numbers from" if whole else "from"
+            raise ValueError(
+                f"{self.kind} inputs are {law} {low} to {high}, got {x[bad].flat[0]:g}: scale them"
+            )
+        x = x.astype(np.float64, copy=False)
+        return x if whole else np.rint(x * self.n_steps) / self.n_steps
 
     def pulses(self, driven: AnyArray) -> list[tuple[int, AnyArray]]:
         """Weight and wordlines (batch, rows) of every pulse; their sum is `driven`."""
@@ -77,7 +77,7 @@ class Inputs:
         signs = (1, -1) if self.signed else (1,)
         found: list[tuple[int, AnyArray]] = []
         for sign in signs:
-            part = np.maximum(sign * driven, 0).astype(np.int64)
+            part = np.maximum(sign * driven, 0).astype(np.int32)
             for bit in range(self.bits):
                 found.append((sign << bit, (part >> bit & 1).astype(driven.dtype)))
         return found

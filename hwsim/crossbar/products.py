@@ -1,11 +1,12 @@
 """One read pulse on an array: the product, its noise and its conversion, in three ways.
 
-`Exact` is NumPy in float64. `PerDevice` draws the noise of every cell for every vector: slow, and
-what the others are checked against. `Fast` is float32, in compiled loops around BLAS.
+`Exact` and `Fast`, in float64 and float32, draw noise where it is seen, at the columns. `PerDevice`
+draws that of every cell for every vector, in plain NumPy: slow, and what the others are checked
+against.
 """
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -14,8 +15,6 @@ from hwsim.crossbar.converters import Converters
 from hwsim.crossbar.noise import Noise
 from hwsim.kernels import analog
 
-NO_COLUMN = np.empty(0, dtype=np.float32)
-NO_SPREAD = np.empty((0, 0), dtype=np.float32)
 NO_STREAM = (
     np.empty(0, dtype=np.uint64),
     np.empty(0, dtype=np.uint64),
@@ -82,10 +81,10 @@ def column_sd(
 
 
 class Exact:
-    """NumPy in float64: without noise and converters, `lines @ g * v` and nothing else."""
+    """float64: where there is neither noise nor a converter, `lines @ g * v` and nothing else."""
 
     def __init__(self, cells: Cells, converters: Converters | None) -> None:
-        self._cells, self._converters = cells, converters
+        self._cells, self._rest = cells, Rest(cells, converters, np.float64)
 
     def hold(self, rng: Rng | None) -> AnyArray:
         """Conductances, in siemens."""
@@ -94,13 +93,59 @@ class Exact:
     def pulse(
         self, lines: AnyArray, squares: AnyArray | None, held: AnyArray, rng: Rng | None
     ) -> tuple[AnyArray, int]:
-        """Noise is drawn at the columns."""
-        currents = lines @ held * self._cells.volt
-        sd = self._cells.sd_siemens
-        if sd is not None and rng is not None:
-            spread = column_sd(self._cells, lines, squares, sd**2)
-            currents += spread * rng.standard_normal(currents.shape)
-        return (currents, 0) if self._converters is None else self._converters.codes(currents)
+        """White noise is drawn at the columns."""
+        values = lines @ held * self._cells.volt
+        return values, self._rest.of(values, lines, squares, rng)
+
+
+class Fast:
+    """float32, the voltage in the matrix; the same `rng` draws the same noise as in float64."""
+
+    def __init__(self, cells: Cells, converters: Converters | None) -> None:
+        self._cells, self._rest = cells, Rest(cells, converters, np.float32)
+        self._still = (cells.g_siemens * cells.volt).astype(np.float32)
+
+    def hold(self, rng: Rng | None) -> AnyArray:
+        """Amperes of a wordline driven with 1."""
+        if self._cells.slow_sd_siemens is None:
+            return self._still
+        return (self._cells.slow(rng) * self._cells.volt).astype(np.float32)
+
+    def pulse(
+        self, lines: AnyArray, squares: AnyArray | None, held: AnyArray, rng: Rng | None
+    ) -> tuple[AnyArray, int]:
+        """White noise is drawn at the columns."""
+        values = lines @ held
+        return values, self._rest.of(values, lines, squares, rng)
+
+
+class Rest:
+    """What follows a product: white noise and converters, in one compiled loop."""
+
+    def __init__(self, cells: Cells, converters: Converters | None, dtype: type[Any]) -> None:
+        sd, nothing = cells.sd_siemens, np.empty(0, dtype)
+        self._cells, self._no_spread = cells, np.empty((0, 0), dtype)
+        self._variance = None if sd is None else (sd**2).astype(dtype)
+        self._coding = nothing, nothing, dtype(0), dtype(0)
+        if converters is not None:
+            adc = converters.adc
+            gain, offset = (converters.gain / adc.lsb).astype(dtype), converters.offset_lsb
+            ends = dtype(adc.code_min), dtype(adc.code_max)
+            self._coding = gain, offset.astype(dtype), *ends
+
+    def of(
+        self, values: AnyArray, lines: AnyArray, squares: AnyArray | None, rng: Rng | None
+    ) -> int:
+        """Turn currents into noisy ones, or codes, in place; how many were clipped.
+
+        Noise comes from a stream that is seeded here.
+        """
+        spread, stream = self._no_spread, NO_STREAM
+        if self._variance is not None and rng is not None:
+            spread = column_sd(self._cells, lines, squares, self._variance)
+            noise = Noise(rng, values.shape[1])
+            stream = noise.state, noise.words, noise.bits, noise.drawn
+        return int(analog.finish(values, spread, *stream, *self._coding))
 
 
 class PerDevice:
@@ -125,39 +170,3 @@ class PerDevice:
                 g = held + sd * rng.standard_normal(held.shape)
             currents[b] = lines[b] @ g * self._cells.volt
         return (currents, 0) if self._converters is None else self._converters.codes(currents)
-
-
-class Fast:
-    """float32: one product by BLAS, then a compiled loop."""
-
-    def __init__(self, cells: Cells, converters: Converters | None) -> None:
-        self._cells, self._converters = cells, converters
-        self._ampere = (cells.g_siemens * cells.volt).astype(np.float32)
-        sd = cells.sd_siemens
-        self._variance = None if sd is None else (sd**2).astype(np.float32)
-        self._coding = NO_COLUMN, NO_COLUMN, np.float32(0), np.float32(0)
-        if converters is not None:
-            adc = converters.adc
-            gain = (converters.gain / adc.lsb).astype(np.float32)
-            offset = converters.offset_lsb.astype(np.float32)
-            self._coding = gain, offset, np.float32(adc.code_min), np.float32(adc.code_max)
-
-    def hold(self, rng: Rng | None) -> AnyArray:
-        """Amperes of a wordline driven with 1."""
-        sd = self._cells.slow_sd_siemens
-        if sd is None or rng is None:
-            return self._ampere
-        drawn = rng.standard_normal(self._ampere.shape, dtype=np.float32)
-        return self._ampere + (sd * self._cells.volt).astype(np.float32) * drawn
-
-    def pulse(
-        self, lines: AnyArray, squares: AnyArray | None, held: AnyArray, rng: Rng | None
-    ) -> tuple[AnyArray, int]:
-        """Noise is drawn at the columns, from a stream seeded here."""
-        values = lines @ held
-        spread, stream = NO_SPREAD, NO_STREAM
-        if self._variance is not None and rng is not None:
-            spread = column_sd(self._cells, lines, squares, self._variance)
-            noise = Noise(rng, values.shape[1])
-            stream = noise.state, noise.words, noise.bits, noise.drawn
-        return values, analog.finish(values, spread, *stream, *self._coding)

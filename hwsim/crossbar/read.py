@@ -39,8 +39,8 @@ class Reader:
     serial input is a pulse, with noise and a conversion of its own, for every bit.
 
     In float64, with neither noise nor ADC, currents are `x @ g * v` as NumPy computes it, bit for
-    bit, x being what the drivers make of the inputs. float32 is the fast way. `counts` has what
-    was done so far.
+    bit, x being what the drivers make of the inputs. float32 is faster; the same `rng` draws the
+    same noise in both. `counts` has what was done so far.
     """
 
     def __init__(
@@ -92,8 +92,8 @@ class Reader:
             _spread("`sd_siemens`", sd_siemens, g.shape),
             _spread("`flicker_sd_siemens`", flicker_sd_siemens, g.shape),
         )
-        way = Fast if fast else PerDevice if per_device else Exact
         converters = None if adc is None else adc.draw(g.shape[1], rng)
+        way = PerDevice if per_device else Fast if fast else Exact
         self._product: Product = way(self._cells, converters)
 
     def read(self, x: AnyArray, rng: np.random.Generator | None = None) -> AnyArray:

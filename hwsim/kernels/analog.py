@@ -110,7 +110,7 @@ def add_spread(values, spread, gaussians):
 
 @njit(allocates=False)
 def convert(values, gain, offset, code_min, code_max):
-    """Turn values (rows, columns) float32 into codes, in place; returns how many were clipped.
+    """Turn values (rows, columns) into codes, in place; returns how many were clipped.
 
     A code is `gain` times the value plus `offset`, (columns,) each, rounded half to even.
     """
@@ -138,8 +138,8 @@ def gaussians(state, words, bits, out):
 def finish(values, spread, state, words, bits, drawn, gain, offset, code_min, code_max):
     """Noise, then codes, block by block, so that all stays in the nearest cache.
 
-    values (rows, columns) float32, in place. spread (rows, 1 or columns), or (0, 0): no noise, and
-    then state, words, bits and drawn are not used. gain, offset (columns,), or (0,): no codes.
+    values (rows, columns) float32 or float64, in place. spread (rows, 1 or columns), or (0, 0): no
+    noise, and then state, words and bits are not used. gain, offset (columns,), or (0,): no codes.
     Returns how many conversions were clipped.
     """
     n_rows, n_columns = values.shape
