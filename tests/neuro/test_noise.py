@@ -17,6 +17,9 @@ from torch.nn import functional as F
 
 import hwsim
 from experiments import spread
+from hwsim.crossbar.engine import simulate_crossbar
+from hwsim.crossbar.made import fabricate
+from hwsim.crossbar.plan import compile_crossbar
 from neuro.models.stack import Block, Stack
 from neuro.recipe import NoiseSpec
 from neuro.runs import run_for
@@ -32,6 +35,7 @@ from neuro.training.noise import (
 )
 from neuro.training.samples import Samples
 from neuro.training.train import load_splits, train
+from tests.crossbar_chips import EXACT, IDEAL, chip_with
 from tests.neuro.tiny import TINY, tiny
 
 
@@ -272,6 +276,28 @@ def test_chips_of_an_evaluation_are_perturbed_networks(floor):
 
 def _fields(synapses):
     return {name: getattr(synapses, name) for name in synapses.__dataclass_fields__}
+
+
+def test_chips_are_those_of_the_crossbar_engine():
+    """Another program, another path from weight to cell, other draws: the same mean and spread."""
+    stack, samples, n_chips, spread = small_stack().double(), labelled(10), 200, 0.1
+    device, x = IDEAL.spread(spread), as_torch(samples.frames).double()
+    plan = compile_crossbar(export(stack), chip_with(EXACT), samples.frames, device=device)
+    runs = [simulate_crossbar(fabricate(plan, seed=i), samples.frames) for i in range(n_chips)]
+    theirs, ours = np.array([run.output for run in runs]), {}
+    for floor in (True, False):
+        chip, found = noisy(stack, NoiseSpec(spread=spread, floor=floor)).eval(), []
+        for i in range(n_chips):
+            with torch.no_grad(), on_chip(chip, np.random.default_rng(i)):
+                found.append(chip(x).numpy())
+        ours[floor] = np.array(found)
+    z = (ours[True].mean(0) - theirs.mean(0)) / np.sqrt(
+        (ours[True].var(0) + theirs.var(0)) / n_chips
+    )
+    assert np.abs(z).max() < 5
+    ratio = {floor: np.sqrt(a.var(0).mean() / theirs.var(0).mean()) for floor, a in ours.items()}
+    assert ratio[True] == pytest.approx(1, abs=0.08)
+    assert ratio[False] > 1.08  # the engine's cells stop at zero: without that it would show
 
 
 def test_a_network_and_its_stack_have_the_same_accuracies():
