@@ -339,6 +339,17 @@ def test_streams_of_different_seeds_are_independent():
     assert stats.kstest((a + b) / np.sqrt(2), "norm").pvalue > 1e-3
 
 
+def test_many_short_streams_are_as_gaussian_as_a_long_one():
+    """A reader seeds one for every pulse: small batches see the beginnings of many."""
+    r, reader = rng(11), Reader(np.zeros((1, 8)), 1.0, sd_siemens=1.0, dtype=np.float32)
+    z = np.array([reader.read(np.ones((2, 1)), r).ravel() for _ in range(12_000)], dtype=float)
+    assert stats.kstest(z.ravel(), "norm").pvalue > 1e-3
+    assert np.abs(np.corrcoef(z.T) - np.eye(16)).max() < 5 / np.sqrt(12_000)
+    assert np.abs(np.corrcoef((z**2).T) - np.eye(16)).max() < 5 / np.sqrt(12_000)
+    for k in range(16):  # from one stream to the next
+        assert abs(np.corrcoef(z[:-1, k], z[1:, k])[0, 1]) < 5 / np.sqrt(12_000)
+
+
 # what is refused
 
 X = np.zeros((2, 12))
