@@ -25,7 +25,6 @@ from hwsim.arrays import FloatArray
 from hwsim.crossbar.ladder import Ladder
 from hwsim.kernels import elimination as kernels
 
-LEAF = 64  # rows that `potri` inverts as fast as a division into halves would
 MIN_DROP = 1.0 / 1024  # of a line; below it, (1 - Z) / r loses digits
 KEPT = 2**25  # numbers of all rows' Z that are kept, 256 MB
 

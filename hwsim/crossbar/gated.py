@@ -54,24 +54,16 @@ class GatedArray:
     def solve(self, v: FloatArray, *, voltages: bool = False) -> Currents:
         """Currents for voltages (rows,) or (batch, rows); see `solve_gated`."""
         volts = drivers(v, len(self.g))
-        fits_memory((14 + (2 * len(volts) if voltages else 0)) * self.g.size, self.g.shape)
-        found = Currents.empty(len(volts), self.g.shape, voltages)
+        fits_memory((14 + (4 * len(volts) if voltages else 0)) * self.g.size, self.g.shape)
         distinct, where = np.unique(volts, axis=0, return_inverse=True)
-        where = where.reshape(-1)
-        for rows in _by_active(distinct):
-            self._solve_set(distinct, rows, where, found)
-        return found if np.ndim(v) == 2 else found.only()
-
-    def _solve_set(
-        self, distinct: FloatArray, rows: list[int], where: AnyArray, found: Currents
-    ) -> None:
-        """Fill in all voltages that leave the same rows active."""
-        active = _Active(self, np.flatnonzero(distinct[rows[0]]))
-        for row in rows:
-            volts, here = distinct[row], where == row
-            if found.v_word is not None and found.v_bit is not None:
-                found.v_word[here], found.v_bit[here] = active.voltages(volts)
-            found.i_word[here], found.i_bit[here] = self._currents(active, volts)
+        found = Currents.empty(len(distinct), self.g.shape, voltages)
+        for members in _by_active(distinct):
+            active = _Active(self, np.flatnonzero(distinct[members[0]]))
+            for n in members:
+                if found.v_word is not None and found.v_bit is not None:
+                    found.v_word[n], found.v_bit[n] = active.voltages(distinct[n])
+                found.i_word[n], found.i_bit[n] = self._currents(active, distinct[n])
+        return found.at(where.reshape(-1)) if np.ndim(v) == 2 else found.at(0)
 
     def _currents(self, active: "_Active", volts: FloatArray) -> tuple[FloatArray, FloatArray]:
         key = volts.tobytes()

@@ -150,7 +150,7 @@ def solve_nonlinear(
         found.i_word[n], found.i_bit[n] = one.i_word[i], one.i_bit[j]
         if found.v_word is not None and found.v_bit is not None:
             found.v_word[n], found.v_bit[n] = row[:, None] + one.w[i, j], one.b[i, j]
-    return found if np.ndim(v) == 2 else found.only()
+    return found if np.ndim(v) == 2 else found.at(0)
 
 
 class Newton:

@@ -62,7 +62,7 @@ class Solver:
 
         Args:
             c: (rows, cols) ampere.
-            start: b and y to start from, both changed; zeros unless told otherwise.
+            start: b, which is changed, and its y to start from; zeros unless told otherwise.
 
         Raises:
             ValueError: if rounding keeps the bound above a billionth of the largest current.
@@ -74,7 +74,7 @@ class Solver:
             residual = np.empty_like(c)
             wires.residual(self.g, c, w, y, residual)
             aim = AIM * (largest or float(np.abs(ends).max())) / 64**n_try
-            n_steps += self._descend(residual, b, y, aim)
+            n_steps += self._descend(residual, b, aim)
             found = self._last_pass(c, b, n_steps)
             largest = found.largest_ampere
             if found.bound_ampere <= PROVEN * largest:
@@ -91,15 +91,15 @@ class Solver:
         wires.words(self.g, c, b, self._words, self.word.r, w, ends)
         return w, ends
 
-    def _descend(self, residual: FloatArray, b: FloatArray, y: FloatArray, aim: float) -> int:
-        """Improve b and y until the currents are off by about `aim` ampere; the steps it took."""
+    def _descend(self, residual: FloatArray, b: FloatArray, aim: float) -> int:
+        """Improve b until the currents are off by about `aim` ampere; the steps it took."""
         if self.bit.ideal:
             return 0
         least = 1.0 / (1.0 + float(self.g.max()) * self.bit.reach_ohm)  # eigenvalue
         end = max(1.0 / self.bit.r[-1], self.bit.g_start)
         lines = (self._bits, self.bit.r, self._words, self.word.r)
         limit = aim**2 * least / end
-        steps, _ = wires.descend(self.g, residual, b, y, *lines, limit, 1000 + sum(self.g.shape))
+        steps, _ = wires.descend(self.g, residual, b, *lines, limit, 1000 + sum(self.g.shape))
         return int(steps)
 
     def _last_pass(self, c: FloatArray, b: FloatArray, n_steps: int) -> Solution:

@@ -11,7 +11,7 @@ from typing import Literal, Self
 
 import numpy as np
 
-from hwsim.arrays import FloatArray, real
+from hwsim.arrays import AnyArray, FloatArray, real
 from hwsim.crossbar.elimination import eliminate
 from hwsim.crossbar.ladder import Ladder
 from hwsim.crossbar.solution import Solver
@@ -105,10 +105,10 @@ class Currents:
         nodes = [np.empty((batch, rows, cols)) if voltages else None for _ in range(2)]
         return cls(np.empty((batch, rows)), np.empty((batch, cols)), *nodes)
 
-    def only(self) -> "Currents":
-        """The first of the batch."""
-        v_word, v_bit = (None if x is None else x[0] for x in (self.v_word, self.v_bit))
-        return Currents(self.i_word[0], self.i_bit[0], v_word, v_bit)
+    def at(self, which: int | AnyArray) -> "Currents":
+        """One of the batch, or some of it."""
+        v_word, v_bit = (None if x is None else x[which] for x in (self.v_word, self.v_bit))
+        return Currents(self.i_word[which], self.i_bit[which], v_word, v_bit)
 
 
 def reduce_array(g_siemens: FloatArray, wires: Wires) -> LinearArray:
@@ -165,7 +165,7 @@ def solve_array(
         found.i_word[n], found.i_bit[n] = one.i_word[i], one.i_bit[j]
         if found.v_word is not None and found.v_bit is not None:
             found.v_word[n], found.v_bit[n] = row[:, None] + one.w[i, j], one.b[i, j]
-    return found if np.ndim(v) == 2 else found.only()
+    return found if np.ndim(v) == 2 else found.at(0)
 
 
 def order(wires: Wires) -> tuple[slice, slice]:

@@ -75,12 +75,11 @@ def assign(x, onto):
 
 
 @njit()
-def forward(alpha, p, q, s, b, y, res, z, share):
+def forward(alpha, p, q, b, res, z, share):
     """A step of length alpha, and the way along the bit lines with the residual that is left."""
     last = res.shape[0] - 1
     for i in range(last + 1):
         add(p[i], alpha, b[i])
-        add(s[i], alpha, y[i])
         add(q[i], -alpha, res[i])
         assign(res[i], z[i])
         if i > 0:
@@ -138,8 +137,8 @@ def collect(g, s, x, lane, q):
 
 
 @njit()
-def descend(g, res, b, y, share_bit, r_bit, share_word, r_word, limit, max_steps):
-    """Improve b and y, in place, until the energy of the residual is below `limit`, or give up.
+def descend(g, res, b, share_bit, r_bit, share_word, r_word, limit, max_steps):
+    """Improve b, in place, until the energy of the residual is below `limit`, or give up.
 
     Returns the steps taken, and that energy, in watts: the product of the residual's currents and
     the voltages they cause.
@@ -149,7 +148,7 @@ def descend(g, res, b, y, share_bit, r_bit, share_word, r_word, limit, max_steps
     sums, out = np.empty(g.shape[1]), np.empty(LANES)
     alpha, before = 0.0, 0.0
     for step in range(max_steps):
-        forward(alpha, p, q, s, b, y, res, z, share_bit)
+        forward(alpha, p, q, b, res, z, share_bit)
         energy = backward(res, z, r_bit, share_bit, sums)
         if not energy > limit:
             return step, energy
