@@ -123,7 +123,7 @@ def simulate(
     for name in probe or ():
         if name not in (names := [p.name for p in net.populations]):
             raise ValueError(f"cannot probe {name!r}: there are {', '.join(names)}")
-    _check_tables(net, inputs[0].shape[1])
+    check_tables(net, inputs[0].shape[1])
     if isinstance(what, Plan):
         check_payloads(net, inputs)
     run = _Simulation(what, inputs, record, probe, step_counts, every if until else None)
@@ -140,7 +140,7 @@ def _check_options(record: tuple[str, ...], every: int, off_chip: bool) -> None:
         raise ValueError("`step_counts` are of cores: simulate a plan, not a network")
 
 
-def _check_tables(net: Network, n_steps: int) -> None:
+def check_tables(net: Network, n_steps: int) -> None:
     """Raise if a table per step is shorter than the input."""
     for p in net.populations:
         neuron = p.neuron

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import stdtrit
 
-from hwsim.arrays import FloatArray
+from hwsim.arrays import FloatArray, whole_number
 from hwsim.crossbar.made import MadeChip, fabricate
 from hwsim.crossbar.plan import CrossbarPlan
 
@@ -51,6 +51,7 @@ def over_chips(
         measure: a figure of one chip, e.g. its accuracy. seed: of the first; the others follow.
         on_chip: called after each.
     """
+    n_chips, seed = whole_number("`n_chips`", n_chips), whole_number("`seed`", seed)
     if n_chips < 1:
         raise ValueError(f"{n_chips} chips were asked for, must be 1 or more")
     values = []

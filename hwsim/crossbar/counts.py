@@ -23,7 +23,8 @@ class CrossbarCounts:
             pulses in watts, (blocks,): times the length of a pulse it is energy.
         columns_read: columns sensed, over all pulses, (blocks,).
         conversions: of analog-to-digital converters, clipped ones included, (blocks,).
-        clipped: conversions beyond the converter's range, (blocks,).
+        clipped: conversions beyond the converter's range, and numbers beyond a `dac`'s full scale,
+            (blocks,).
         senses: comparisons of sense amplifiers, (blocks,).
         shift_adds: digital additions behind the converters: of slices, bits, signs, blocks,
             (blocks,).

@@ -11,14 +11,17 @@ from scipy.sparse.csgraph import connected_components
 from hwsim.arrays import AnyArray, FloatArray, IntArray
 from hwsim.crossbar.counts import CrossbarCounts
 from hwsim.crossbar.layer import Layer, layer_of
-from hwsim.crossbar.made import MadeChip
+from hwsim.crossbar.made import MadeChip, check_made
 from hwsim.crossbar.ready import ready_at
+from hwsim.crossbar.seeds import READS, stream_of
 from hwsim.crossbar.sums import Products, delayed
 from hwsim.crossbar.unrolled import n_reads
 from hwsim.inputs import Samples, inputs_of, is_binary
-from hwsim.network import Network
+from hwsim.network import Network, Projection
+from hwsim.simulation import check_tables
+from hwsim.synapses import Conv2d
 
-CHUNK_BYTES = 256 * 2**20  # of unrolled inputs at a time
+CHUNK_BYTES = 256 * 2**20  # of unrolled inputs and sums at a time
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -48,7 +51,7 @@ def simulate_crossbar(
     time_s: float = 0.0,
     temperature_k: float | None = None,
     seed: int = 0,
-    record: tuple[str, ...] = (),
+    record: str | tuple[str, ...] = (),
     on_samples: Callable[[int], None] | None = None,
 ) -> CrossbarRun:
     """Run every sample from a cleared state.
@@ -58,27 +61,30 @@ def simulate_crossbar(
         time_s: age of the programmed cells; 0 is their first reading.
         temperature_k: by default the one at which the device was measured.
         seed: of the noise of reads; that of the cells is the chip's.
-        record: populations whose spikes are kept.
+        record: populations whose spikes are kept; one name stands for itself.
         on_samples: called with the number of samples just finished.
 
     Raises:
-        ValueError: if samples do not have the input's shape, hold what drivers cannot send, or
-            nothing is known of the cells at that age or temperature.
+        ValueError: if samples do not have the input's shape, have more steps than a table per step,
+            or hold what drivers cannot send, if there is no such population, or if nothing is known
+            of the cells at that age or temperature.
     """
-    net = made.plan.network
+    net = check_made(made).plan.network
     inputs = dict(zip((p.name for p in net.inputs), inputs_of(net, samples), strict=True))
-    for name in record:
-        net[name]  # raises if there is none
-    products = Products(
-        made, ready_at(made, time_s, temperature_k), np.random.default_rng((seed, 1))
-    )
     n_samples, n_steps = next(iter(inputs.values())).shape[:2]
-    size = max(1, CHUNK_BYTES // bytes_per_sample(net, n_steps))
+    check_tables(net, n_steps)
+    record = (record,) if isinstance(record, str) else tuple(record)
+    for name in record:
+        if name not in (there := [p.name for p in net.populations]):
+            raise ValueError(f"cannot record {name!r}: there are {', '.join(there)}")
+    rng = stream_of(seed, made.seed, READS)
+    products = Products(made, ready_at(made, time_s, temperature_k), rng)
+    size = max(1, CHUNK_BYTES // (n_steps * bytes_per_step(net)))
     outputs: list[AnyArray] = []
     spikes: dict[str, list[AnyArray]] = {name: [] for name in record}
     counts: dict[str, list[IntArray]] = {p.name: [] for p in net.populations}
     for at in range(0, n_samples, size):
-        chunk = {name: _as_sent(x[at : at + size]) for name, x in inputs.items()}
+        chunk = {name: as_sent(x[at : at + size]) for name, x in inputs.items()}
         sent, answer = _run_chunk(net, products, chunk, n_steps)
         outputs.append(answer)
         for name in record:
@@ -97,19 +103,25 @@ def simulate_crossbar(
     )
 
 
-def _as_sent(x: AnyArray) -> AnyArray:
+def as_sent(x: AnyArray) -> AnyArray:
     """Inputs as populations send them: bytes, if they are plain spikes."""
     return x.astype(np.uint8 if is_binary(x) else np.float64, copy=False)
 
 
-def bytes_per_sample(net: Network, n_steps: int) -> int:
-    """Memory of the largest unrolled input of one sample, and of all that is sent."""
+def bytes_per_step(net: Network) -> int:
+    """Memory of the largest unrolled input of a sample's step, of its sums, and of all sent."""
     sent = sum(p.size for p in net.populations)
-    rows = [
-        n_reads(p, net[p.target].shape) * p.synapses.fan_in(net[p.source].shape)
-        for p in net.projections
-    ]
-    return 8 * n_steps * (sent + 2 * max(rows, default=1))
+    most = max((_unrolled(net, p) + 2 * net[p.target].size for p in net.projections), default=1)
+    return 8 * (sent + 2 * most)
+
+
+def _unrolled(net: Network, p: Projection) -> int:
+    """Inputs of all rows in one step."""
+    source = net[p.source]
+    if not isinstance(p.synapses, Conv2d):
+        return source.size
+    reads = n_reads(p, net[p.target].shape)
+    return p.synapses.groups * reads * p.synapses.fan_in(source.shape)
 
 
 def components(net: Network) -> list[list[str]]:
@@ -117,7 +129,7 @@ def components(net: Network) -> list[list[str]]:
     names = [p.name for p in net.populations]
     index = {name: i for i, name in enumerate(names)}
     ends = [(index[p.source], index[p.target]) for p in net.projections]
-    rows, columns = (np.array(x, dtype=np.int64) for x in zip(*ends, strict=True))
+    rows, columns = np.array(ends, dtype=np.int64).reshape(-1, 2).T
     graph = coo_array((np.ones(len(ends)), (rows, columns)), shape=(len(names),) * 2)
     _, label = connected_components(graph.tocsr(), directed=True, connection="strong")
     before: dict[int, set[int]] = {int(one): set() for one in label}
@@ -153,16 +165,18 @@ def _run_chunk(
         if not layers:
             continue
         loop = len(layers) > 1 or any(p.source == group[0] for p in net.into(group[0]))
-        each = 1 if loop else n_steps
+        each = 1 if loop else max(1, CHUNK_BYTES // (n * bytes_per_step(net)))
         for t in range(0, n_steps, each):
+            end = min(t + each, n_steps)
             for layer in layers:
-                a = _arriving(net, products, layer, sent, t, t + each)
-                layer.advance(a, t, sent[layer.name][:, t : t + each])
+                a = _arriving(net, products, layer, sent, t, end)
+                layer.advance(a, t, sent[layer.name][:, t:end])
         for layer in layers:
             if layer.name == net.output:
                 spiked = (sent[layer.name] != 0).sum(axis=1, dtype=np.int64)
                 answer = layer.v.copy() if layer.emits == "nothing" else spiked
-    assert answer is not None
+    if answer is None:  # an input is the output
+        answer = (sent[net.output] != 0).sum(axis=1, dtype=np.int64)
     return sent, answer
 
 

@@ -2,14 +2,11 @@
 
 from dataclasses import dataclass, replace
 
-import numpy as np
-
 from hwsim.arrays import FloatArray
 from hwsim.crossbar.cells import Cells
 from hwsim.crossbar.converters import Adc, Converters, SenseAmp, SenseAmps
 from hwsim.crossbar.plan import CrossbarPlan
-
-CELLS, CONVERTERS = 0, 1  # streams of random numbers
+from hwsim.crossbar.seeds import CELLS, CONVERTERS, stream_of
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,18 +43,35 @@ def fabricate(plan: CrossbarPlan, *, seed: int = 0) -> MadeChip:
     """Make a chip: program every cell of a plan once, and draw its converters.
 
     Every block has streams of random numbers of its own.
+
+    Raises:
+        ValueError: if it is no plan, or the seed is no whole number of at least 0.
     """
+    if not isinstance(plan, CrossbarPlan):
+        raise ValueError(f"{plan!r:.40} is no plan of a chip: give what `compile_crossbar` returns")
     cells = [
-        plan.device.program(block.wanted, np.random.default_rng((seed, i, CELLS)))
+        plan.device.program(block.wanted, stream_of(seed, i, CELLS))
         for i, block in enumerate(plan.blocks)
     ]
     return MadeChip(plan, seed, tuple(cells), {})
 
 
+def check_made(made: object) -> MadeChip:
+    """The chip, if it was made.
+
+    Raises:
+        ValueError: for a plan, and for anything else.
+    """
+    if isinstance(made, MadeChip):
+        return made
+    what = "a plan" if isinstance(made, CrossbarPlan) else f"{made!r:.40}"
+    raise ValueError(f"{what} is no chip that was made: give what `fabricate(plan)` returns")
+
+
 def converters(made: MadeChip, i: int) -> Converters | SenseAmps | None:
     """The converters of a block, always the same; None where currents are read as they are."""
     block, how = made.plan.blocks[i], made.plan.chip.output
-    rng, n = np.random.default_rng((made.seed, i, CONVERTERS)), block.n_sensed
+    rng, n = stream_of(made.seed, i, CONVERTERS), block.n_sensed
     if how.kind == "sense":
         return SenseAmp(how.sense_offset_sd_ampere).draw(n, rng)
     if how.bits is None:

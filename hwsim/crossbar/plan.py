@@ -3,25 +3,36 @@
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
+from typing import TypedDict
 
 import numpy as np
 
-from hwsim.arrays import AnyArray, FloatArray, IntArray
+from hwsim.arrays import AnyArray, FloatArray
 from hwsim.crossbar.converters import Inputs, calibrate
 from hwsim.crossbar.device import Device
 from hwsim.crossbar.device_files import load_device
-from hwsim.crossbar.spec import CrossbarChip
-from hwsim.crossbar.unrolled import Matrix, matrices, row_inputs
+from hwsim.crossbar.seeds import RANGES, stream_of
+from hwsim.crossbar.spec import Array, CrossbarChip, check_crossbar
+from hwsim.crossbar.unrolled import Matrix, matrices, matrix_shapes, n_reads, row_inputs
 from hwsim.crossbar.weights import Coding
 from hwsim.crossbar.wires import Wires, reduce_array
-from hwsim.inputs import inputs_of
+from hwsim.inputs import Samples, inputs_of
 from hwsim.mapping.violation import DoesNotFit, Violation
 from hwsim.network import Network, Projection
 from hwsim.neuron import Neuron
 from hwsim.simulation import simulate
+from hwsim.synapses import Conv2d
 
 SPIKES = Inputs()
-CALIBRATION_READS = 4096  # of every block, drawn from all of the samples'
+CALIBRATION_READS = 4096  # of every matrix, drawn from all of the samples'
+UNROLLED_BYTES = 64 * 2**20  # of inputs looked at, at a time
+
+
+class Drivers(TypedDict):
+    """How the rows of a block are driven; see `Block`."""
+
+    inputs: Inputs
+    x_full: float
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -113,9 +124,9 @@ def wires_of(chip: CrossbarChip) -> Wires:
 def compile_crossbar(
     net: Network,
     chip: CrossbarChip,
-    samples: AnyArray,
+    samples: Samples,
     *,
-    host: tuple[str, ...] = (),
+    host: str | tuple[str, ...] = (),
     device: Device | None = None,
     seed: int = 0,
 ) -> CrossbarPlan:
@@ -124,28 +135,36 @@ def compile_crossbar(
     Args:
         net: in real numbers. samples: what its inputs look like, as `simulate` takes them: the
             ranges are calibrated on the currents that they cause in cells without error.
-        host: populations that are left to the host.
+        host: populations that are left to the host; one name stands for itself.
         device: cells to use instead of the chip's. seed: of the reads that are looked at.
 
     Raises:
         DoesNotFit: naming every limit of the chip that is broken.
-        ValueError: if the network is in integers, or `host` names no layer.
+        ValueError: if the network is in integers, `host` names no layer, or an argument is not what
+            it should be.
     """
-    device = device or load_device(chip.device)
+    chip, rng = check_crossbar(chip), stream_of(seed, 0, RANGES)
+    device = load_device(chip.device) if device is None else device
+    if not isinstance(device, Device):
+        raise ValueError(f"device is {device!r:.40}: give load_device(name), or leave it out")
+    host = (host,) if isinstance(host, str) else tuple(host)
     if net.is_integer:
         raise ValueError("crossbars take a network in real numbers: give the one before `quantize`")
-    unknown = set(host) - {p.name for p in net.populations if p.neuron is not None}
-    if unknown:
-        raise ValueError(f"host layers {', '.join(sorted(unknown))} are no layers of the network")
+    layers = [p.name for p in net.populations if p.neuron is not None]
+    if unknown := sorted(set(host) - set(layers)):
+        raise ValueError(
+            f"host layers {', '.join(unknown)} are no layers of the network: there are "
+            + ", ".join(layers)
+        )
+    violations = (*_sense_violations(net, chip, host), *_count_violations(net, chip, host))
+    if violations:
+        raise DoesNotFit(chip.name, violations)
     blocks: list[Block] = []
     for number, p in enumerate(net.projections):
         if p.target not in host:
             blocks += _blocks(net, number, chip, device, len(blocks))
-    violations = (*_sense_violations(net, chip, blocks, host), *_count_violations(chip, blocks))
-    if violations:
-        raise DoesNotFit(chip.name, violations)
     plan = CrossbarPlan(chip, device, net, tuple(blocks), frozenset(host))
-    return _calibrated(plan, samples, np.random.default_rng(seed))
+    return _calibrated(plan, samples, rng)
 
 
 def _blocks(
@@ -170,17 +189,23 @@ def _cuts(n: int, most: int) -> list[slice]:
     return [slice(a, b) for a, b in pairwise(edges)]
 
 
-def _count_violations(chip: CrossbarChip, blocks: list[Block]) -> list[Violation]:
-    if len(blocks) <= chip.array.count:
+def _count_violations(net: Network, chip: CrossbarChip, host: tuple[str, ...]) -> list[Violation]:
+    """Counted by shapes, so that what does not fit is never laid out."""
+    numbers = [k for k, p in enumerate(net.projections) if p.target not in host]
+    n = sum(_n_blocks(shape, chip.array) for k in numbers for shape in matrix_shapes(net, k))
+    if n <= chip.array.count:
         return []
     remedy = f"shrink layers, leave some to the host, or use arrays larger than {chip.array.rows} "
     remedy += f"x {chip.array.columns}"
-    return [Violation("all", "array.count", len(blocks), chip.array.count, remedy)]
+    return [Violation("all", "array.count", n, chip.array.count, remedy)]
 
 
-def _sense_violations(
-    net: Network, chip: CrossbarChip, blocks: list[Block], host: tuple[str, ...]
-) -> list[Violation]:
+def _n_blocks(shape: tuple[int, int], array: Array) -> int:
+    rows, columns = shape
+    return -(-rows // array.rows) * -(-columns // array.weights_per_row)
+
+
+def _sense_violations(net: Network, chip: CrossbarChip, host: tuple[str, ...]) -> list[Violation]:
     """What keeps layers from having sense amplifiers as their neurons."""
     if chip.output.kind != "sense":
         return []
@@ -191,61 +216,89 @@ def _sense_violations(
             continue
         assert isinstance(n, Neuron)
         memory = n.decay_u.any() or n.decay_v.any() or n.refractory or n.emits != "spikes"
+        memory = memory or (n.reset_late and n.reset == "subtract")
         if memory or n.v_th.ndim > len(population.shape):
             what = "memory, or something else than a spike of a fixed threshold"
             out.append(Violation(name, "output.sense", what, "none", "leave it to the host"))
-        own = [b for b in blocks if net.projections[b.matrix.projection].target == name]
-        parts = {(b.matrix.projection, b.matrix.group, b.columns.start) for b in own}
-        if len(own) > len(parts) or len(net.into(name)) > 1:
+        if _sums_in_parts(net, name, chip.array):
             remedy = "shrink its inputs to one array's rows, or leave it to the host"
             out.append(Violation(name, "output.sense", "sums over arrays", "one array", remedy))
     return out
 
 
-def _calibrated(plan: CrossbarPlan, samples: AnyArray, rng: np.random.Generator) -> CrossbarPlan:
+def _sums_in_parts(net: Network, name: str, array: Array) -> bool:
+    """Whether what arrives at a layer is added up of several arrays."""
+    if len(net.into(name)) > 1:
+        return True
+    for number, p in enumerate(net.projections):
+        if p.target == name:
+            shapes = matrix_shapes(net, number)
+            groups = p.synapses.groups if isinstance(p.synapses, Conv2d) else 1
+            return len(shapes) > groups or any(rows > array.rows for rows, _ in shapes)
+    return False
+
+
+def _calibrated(plan: CrossbarPlan, samples: Samples, rng: np.random.Generator) -> CrossbarPlan:
     """The same plan with the ranges of drivers and converters set."""
     net, inputs = plan.network, inputs_of(plan.network, samples)
     run = simulate(net, samples, record="spikes")
     sent = {p.name: x for p, x in zip(net.inputs, inputs, strict=True)}
     sent |= {name: s for name, s in run.spikes.items() if name not in sent}
-    blocks = [
-        _ranged(plan, block, _some_reads(net, block.matrix, sent, rng)) for block in plan.blocks
-    ]
+    blocks: list[Block] = []
+    matrix: Matrix | None = None
+    for block in plan.blocks:
+        x = sent[net.projections[block.matrix.projection].source]
+        if block.matrix is not matrix:  # those of one matrix follow each other
+            matrix = block.matrix
+            reads = _some_reads(net, matrix, x, rng)
+        driven = replace(block, **_drivers(plan.chip, x))
+        blocks.append(_ranged(plan, driven, reads[:, block.rows]))
     return CrossbarPlan(plan.chip, plan.device, net, tuple(blocks), plan.host)
 
 
-def _some_reads(
-    net: Network, matrix: Matrix, sent: dict[str, AnyArray], rng: np.random.Generator
-) -> FloatArray:
-    """Inputs of a matrix's rows in some of its reads, (reads, rows)."""
+def _drivers(chip: CrossbarChip, x: AnyArray) -> Drivers:
+    """Drivers of rows that hear what one population sends, x, over all samples."""
+    kind, bits = chip.input.kind, chip.input.bits
+    largest = max(float(x.max()), -float(x.min())) or 1.0
+    inputs = Inputs(kind, bits, signed=kind == "serial" and bool(x.min() < 0))
+    return {"inputs": inputs, "x_full": largest if kind == "dac" else 1.0}
+
+
+def _some_reads(net: Network, matrix: Matrix, x: AnyArray, rng: np.random.Generator) -> FloatArray:
+    """Inputs of a matrix's rows in some of its reads that are not all 0, (reads, rows).
+
+    Every read of some steps has a random number, and those with the least are kept: all are as
+    likely, and no more of them are in memory than of one piece.
+    """
     p: Projection = net.projections[matrix.projection]
-    x = sent[p.source]
+    ends = net[p.source].shape, net[p.target].shape
     x = x.reshape(-1, x.shape[-1])
-    x = x[_drawn(len(x), rng)].astype(np.float64)
-    reads = row_inputs(p, net[p.source].shape, net[p.target].shape, x)[matrix.group]
-    flat = reads.reshape(-1, reads.shape[-1])
-    flat = flat[flat.any(axis=1)]
-    return flat[_drawn(len(flat), rng)][:, matrix.rows]
-
-
-def _drawn(n: int, rng: np.random.Generator) -> IntArray:
-    return np.sort(rng.permutation(n)[:CALIBRATION_READS])
+    x = x[np.sort(rng.permutation(len(x))[:CALIBRATION_READS])]
+    size = max(1, UNROLLED_BYTES // (8 * n_reads(p, ends[1]) * len(matrix.weight)))
+    kept, order = np.zeros((0, len(matrix.weight))), np.zeros(0)
+    for at in range(0, len(x), size):
+        (reads,) = row_inputs(p, *ends, x[at : at + size], (matrix.group,))
+        flat = reads.reshape(-1, reads.shape[-1])
+        flat = flat[flat.any(axis=1)][:, matrix.rows]
+        kept = np.concatenate([kept, flat])
+        order = np.concatenate([order, rng.random(len(flat))])
+        first = np.argsort(order)[:CALIBRATION_READS]
+        kept, order = kept[first], order[first]
+    return kept
 
 
 def _ranged(plan: CrossbarPlan, block: Block, x: FloatArray) -> Block:
-    """A block with its drivers, and the range of its converters."""
-    chip, x = plan.chip, x[:, block.rows]
-    kind, bits = chip.input.kind, chip.input.bits
-    x_full = float(np.abs(x).max(initial=0.0)) or 1.0 if kind == "dac" else 1.0
-    inputs = Inputs(kind, bits, signed=kind == "serial" and bool((x < 0).any()))
-    block = replace(block, inputs=inputs, x_full=x_full)
+    """A block with the range of its converters; x: some of its inputs, (reads, rows)."""
+    chip, inputs = plan.chip, block.inputs
     if chip.output.kind == "sense" or chip.output.bits is None:
         return block
     g = block.coding.sensed(reduce_array(block.wanted, plan.wires).g_eff)
-    pulses = [lines for _, lines in inputs.pulses(inputs.driven(x / x_full))]
+    pulses = [lines for _, lines in inputs.pulses(inputs.driven(x / block.x_full))]
     currents = np.concatenate(pulses) @ g * chip.array.v_read_volt
     if not currents.any():  # nothing is known of what it will see
         currents = g[None].sum(axis=1) * chip.array.v_read_volt
+    if not currents.any():  # nor has it any weight: errors of its cells are left
+        currents = np.full((1, 1), plan.device.g_max_siemens * chip.array.v_read_volt)
     if block.coding.both_signs:
         currents = np.concatenate([currents, -currents])
     low, high = calibrate(

@@ -197,6 +197,26 @@ class CrossbarChip(Spec):
             raise ValueError("sense amplifiers cannot add slices: leave `slice_bits` out")
         return self
 
+    @model_validator(mode="after")
+    def _sense_amplifiers_see_one_current(self) -> Self:
+        if self.output.kind != "sense":
+            return self
+        if self.array.signed == "pairs" and self.array.pair == "digital":
+            raise ValueError("sense amplifiers cannot subtract: `array.pair` must be 'analog'")
+        if self.input.kind == "serial":
+            raise ValueError("sense amplifiers cannot add bits: `input.kind` must not be 'serial'")
+        return self
+
+    @model_validator(mode="after")
+    def _bits_are_enough(self) -> Self:
+        if self.input.kind == "dac" and self.input.bits < 2:
+            raise ValueError("`input.bits` is 1: a dac of one bit has 0 alone, give 2 to 16")
+        if self.array.signed == "offset" and self.array.weight_bits == 1:
+            raise ValueError(
+                "`array.weight_bits` is 1: with an offset one is the sign, give 2 to 16"
+            )
+        return self
+
     def constants(self) -> dict[str, Constant]:
         """Every constant by its dotted name, e.g. `energy.adc`."""
         groups = ("energy", "time", "power", "area", "writing")

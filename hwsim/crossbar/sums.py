@@ -4,12 +4,14 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from hwsim.arrays import AnyArray, FloatArray
+from hwsim.arrays import AnyArray, FloatArray, IntArray
 from hwsim.crossbar.made import MadeChip
 from hwsim.crossbar.plan import Block
 from hwsim.crossbar.ready import ReadyBlock
 from hwsim.crossbar.tally import Tally
-from hwsim.crossbar.unrolled import as_target, matrices, row_inputs
+from hwsim.crossbar.unrolled import Matrix, as_target, matrices, row_inputs
+from hwsim.network import Projection
+from hwsim.synapses import Sparse
 
 OfDelay = Callable[[int], AnyArray]
 
@@ -89,7 +91,7 @@ class Products:
         for m in self.on_host[number]:
             x = rows(m.delay)[m.group][:, :, m.rows]
             out[m.group] = out.get(m.group, 0.0) + x @ m.weight
-            macs += int((x != 0).sum()) * m.weight.shape[1]
+            macs += int(np.count_nonzero(x, axis=(0, 1)) @ _fan_out(p, m))
         self.tally.host(p.target, macs)
         if not out:
             return np.zeros((len(rows(0)[0]), net[p.target].size))
@@ -108,6 +110,8 @@ class Products:
     def _read(self, i: int, x: AnyArray) -> FloatArray:
         """Sums of a block (reads, columns), all pulses of its inputs added."""
         block, kind = self.ready[i].block, self.ready[i].held.dtype
+        if block.inputs.kind == "dac":
+            self.tally.clipped[i] += np.count_nonzero(np.abs(x) > block.x_full)
         skips = self.plan.chip.array.skip_silent
         sums = np.zeros((len(x), block.n_columns))
         for number, (worth, lines) in enumerate(_pulses(block, x)):
@@ -125,11 +129,21 @@ class Products:
         return block.coding.sums(currents, block.n_columns, v)
 
 
+def _fan_out(p: Projection, m: Matrix) -> IntArray:
+    """Synapses of each row: those there are, where they are listed or have delays of their own."""
+    if isinstance(p.synapses, Sparse) or p.delay.ndim:
+        return np.asarray(np.count_nonzero(m.weight, axis=1))
+    return np.full(len(m.weight), m.weight.shape[1])
+
+
 def _pulses(block: Block, x: AnyArray) -> list[tuple[float, AnyArray]]:
     """Voltages of every pulse that sends x (reads, rows), and what its sums are worth."""
     if block.inputs.kind == "spike" and x.dtype == np.uint8:
         return [(1.0, x)]
-    driven = block.inputs.driven(x / block.x_full)
+    x = x / block.x_full
+    if block.inputs.kind == "dac":  # it saturates; counted
+        x = np.clip(x, -1.0, 1.0)
+    driven = block.inputs.driven(x)
     return [(worth * block.x_full, lines) for worth, lines in block.inputs.pulses(driven)]
 
 

@@ -23,24 +23,27 @@ class Tally:
         self.at = {name: k for k, name in enumerate(plan.layers)}
         targets = [plan.network.projections[b.matrix.projection].target for b in plan.blocks]
         self.layer = np.array([self.at[name] for name in targets], dtype=np.int64)
-        self.joins = np.array([self._joins(i) for i in range(n)], dtype=np.int64)
+        self.joins = self._joins()
 
-    def _joins(self, i: int) -> int:
-        """1 if a block's sums are added to those of an earlier one of the same neurons."""
-        block = self.plan.blocks[i]
-        earlier = (
-            b.columns.start == block.columns.start and b.matrix.group == block.matrix.group
-            for b in self.plan.blocks[:i]
-            if b.matrix.projection == block.matrix.projection
-        )
-        return int(any(earlier))
+    def _joins(self) -> IntArray:
+        """1 of blocks whose sums are added to those of an earlier one of the same neurons."""
+        first: dict[int, int] = {}  # projection of each layer
+        seen: set[tuple[int, int, int]] = set()
+        out = np.zeros(len(self.plan.blocks), dtype=np.int64)
+        for i, block in enumerate(self.plan.blocks):
+            projection = block.matrix.projection
+            own = projection, block.matrix.group, block.columns.start
+            out[i] = own in seen or first.setdefault(int(self.layer[i]), projection) != projection
+            seen.add(own)
+        return out
 
     def pulses(self, i: int, x: FloatArray, *, again: bool) -> None:
         """A pulse of a block: x (reads, rows). again: its sums are added to an earlier one's."""
         block = self.plan.blocks[i]
         self.n_pulses[i] += len(x)
         self.rows[i] += np.count_nonzero(x)
-        inside = block.n_sensed - block.n_columns
+        offset = self.plan.chip.array.signed == "offset"  # added up once, taken off every column
+        inside = block.n_sensed - (1 if offset else block.n_columns)
         outside = block.n_columns * (1 if again else int(self.joins[i]))
         self.adds[i] += len(x) * (inside + outside)
 

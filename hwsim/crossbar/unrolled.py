@@ -5,6 +5,7 @@ A dense projection is one matrix (sources, targets). A convolution's kernel is o
 for every synapse are a matrix per delay.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +13,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from hwsim.arrays import AnyArray, FloatArray, IntArray
 from hwsim.network import Network, Projection
-from hwsim.synapses import Conv2d, Dense, Shape, Sparse
+from hwsim.synapses import Conv2d, Dense, Shape, Sparse, size_of
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,6 +43,27 @@ def matrices(net: Network, number: int) -> list[Matrix]:
     if p.delay.ndim == 0:
         return [_matrix(number, 0, int(p.delay), weight[0])]
     return [_heard(number, delay, w) for delay, w in zip(delays, weight, strict=True) if w.any()]
+
+
+def matrix_shapes(net: Network, number: int) -> list[tuple[int, int]]:
+    """Rows and columns of the matrices of one projection, without making them.
+
+    Synapses that cancel each other, of the same pair of neurons, count as if they did not.
+    """
+    p = net.projections[number]
+    synapses = p.synapses
+    if isinstance(synapses, Conv2d):
+        columns, rows = len(synapses.weight) // synapses.groups, size_of(synapses.weight.shape[1:])
+        return [(rows, columns)] * synapses.groups
+    n_sources, n_targets = net[p.source].size, net[p.target].size
+    if p.delay.ndim == 0:
+        return [(n_sources, n_targets)]
+    source = synapses.source if isinstance(synapses, Sparse) else np.arange(n_sources)
+    there = synapses.weight != 0
+    heard = [
+        np.broadcast_to(source, there.shape)[there & (p.delay == d)] for d in np.unique(p.delay)
+    ]
+    return [(len(np.unique(rows)), n_targets) for rows in heard if len(rows)]
 
 
 def _matrix(number: int, group: int, delay: int, weight: AnyArray) -> Matrix:
@@ -76,10 +98,17 @@ def n_reads(p: Projection, target: Shape) -> int:
     return target[1] * target[2] if isinstance(p.synapses, Conv2d) else 1
 
 
-def row_inputs(p: Projection, source: Shape, target: Shape, x: AnyArray) -> list[AnyArray]:
+def row_inputs(
+    p: Projection,
+    source: Shape,
+    target: Shape,
+    x: AnyArray,
+    groups: Sequence[int] | None = None,
+) -> list[AnyArray]:
     """What the rows of each group are driven with, (samples, reads, rows) each.
 
-    x: what the sources send, (samples, sources); a sample may be a step of one.
+    x: what the sources send, (samples, sources); a sample may be a step of one. groups: which
+    ones, by default all.
     """
     if not isinstance(p.synapses, Conv2d):
         return [x[:, None, :]]
@@ -93,7 +122,7 @@ def row_inputs(p: Projection, source: Shape, target: Shape, x: AnyArray) -> list
     n, reads = len(x), target[1] * target[2]
     return [
         windows[:, :, :, g * channels : (g + 1) * channels].reshape(n, reads, -1)
-        for g in range(s.groups)
+        for g in (range(s.groups) if groups is None else groups)
     ]
 
 
