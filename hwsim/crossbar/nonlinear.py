@@ -165,7 +165,7 @@ class Newton:
         at = Solver(self.g, self.word, self.bit).solve(self.g * volts[:, None])
         drop = volts[:, None] + at.w - at.b
         current = self.g * drop  # what the wires carry
-        cell, slope = self._cells(drop)
+        cell, slope, before = *self._cells(drop), self.g
         if not np.isfinite(slope).all() or slope.max() > STEEPEST * self.g.max():
             raise ValueError(
                 f"{np.abs(drop).max():g} volt over a cell make it {slope.max() / self.g.max():.1g} "
@@ -174,12 +174,13 @@ class Newton:
         for _ in range(MAX_STEPS):
             solver = Solver(slope, self.word, self.bit)
             source = cell + slope * (volts[:, None] - drop)
-            at = solver.solve(source)
+            at = solver.solve(source, start=(at.b, at.y + (slope - before) * at.b))
             to_drop = volts[:, None] + at.w - at.b
             to_current = source + slope * (at.w - at.b)
             step = self._step(drop, current, cell, to_drop, to_current)
             drop = drop + step * (to_drop - drop)
             current = current + step * (to_current - current)
+            before = slope
             cell, slope = self._cells(drop)
             missed = float(np.abs(cell - current).sum()) + at.bound_ampere
             if step == 1.0 and missed <= PROVEN * at.largest_ampere:
