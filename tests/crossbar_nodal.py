@@ -104,13 +104,14 @@ def nodal(g, v, wires, gated=False, source=None):
     return cell.sum(axis=1), cell.sum(axis=0), v_word, v_bit
 
 
-def nodal_nonlinear(g, v, wires, f, slope, n_steps=60):
+def nodal_nonlinear(g, v, wires, f, slope, n_steps=60, gated=False):
     """The same for cells that carry g f(v): Newton's steps without any care, all nodes at once.
 
     f and slope: functions of the voltages of cells, (rows, cols). For curves that are tame.
     """
     drop = np.zeros(g.shape)
     for _ in range(n_steps):
-        at = nodal(g * slope(drop), v, wires, source=g * (f(drop) - slope(drop) * drop))
+        source = g * (f(drop) - slope(drop) * drop)
+        at = nodal(g * slope(drop), v, wires, gated=gated, source=source)
         drop = at[2] - at[3]
     return at

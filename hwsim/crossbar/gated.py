@@ -7,6 +7,7 @@ driven at 0 V instead, their gates open, are `hwsim.crossbar.wires`.
 """
 
 from collections import OrderedDict
+from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
@@ -58,21 +59,33 @@ class GatedArray:
         distinct, where = np.unique(volts, axis=0, return_inverse=True)
         found = Currents.empty(len(distinct), self.g.shape, voltages)
         for members in _by_active(distinct):
-            active = _Active(self, np.flatnonzero(distinct[members[0]]))
-            for n in members:
-                if found.v_word is not None and found.v_bit is not None:
-                    found.v_word[n], found.v_bit[n] = active.voltages(distinct[n])
-                found.i_word[n], found.i_bit[n] = self._currents(active, distinct[n])
+            self._solve_set(distinct, members, found)
         return found.at(where.reshape(-1)) if np.ndim(v) == 2 else found.at(0)
 
-    def _currents(self, active: "_Active", volts: FloatArray) -> tuple[FloatArray, FloatArray]:
-        key = volts.tobytes()
-        if key not in self._kept:
-            self._kept[key] = active.currents(volts)
-            if len(self._kept) > MAX_PATTERNS:
-                self._kept.popitem(last=False)
+    def _solve_set(self, volts: FloatArray, members: list[int], found: Currents) -> None:
+        """Fill in those of the voltages (n, rows) that leave the same rows active."""
+        rows = np.flatnonzero(volts[members[0]])
+        if not len(rows):
+            found.fill(members[0], 0.0)
+            return
+        active, solver = ActiveRows(rows, self.g.shape, self.wires), None
+        for n in members:
+            key = volts[n].tobytes()
+            if key in self._kept and found.v_word is None:
+                self._kept.move_to_end(key)
+            else:
+                solver = solver or active.solver(self.g)
+                solved = solver.solve(solver.g * active.drivers(volts[n]))
+                self._keep(key, active.currents(solved))
+                if found.v_word is not None and found.v_bit is not None:
+                    found.v_word[n], found.v_bit[n] = active.voltages(volts[n], solved)
+            found.i_word[n], found.i_bit[n] = self._kept[key]
+
+    def _keep(self, key: bytes, currents: tuple[FloatArray, FloatArray]) -> None:
+        self._kept[key] = currents
         self._kept.move_to_end(key)
-        return self._kept[key]
+        if len(self._kept) > MAX_PATTERNS:
+            self._kept.popitem(last=False)
 
 
 def _by_active(volts: FloatArray) -> list[list[int]]:
@@ -83,58 +96,55 @@ def _by_active(volts: FloatArray) -> list[list[int]]:
     return list(groups.values())
 
 
-class _Active:
-    """The array that one set of active rows (k,) is."""
+@dataclass(frozen=True, slots=True, eq=False)
+class ActiveRows:
+    """The array that some rows of an array are, and the way back to all of it.
 
-    def __init__(self, array: GatedArray, rows: AnyArray):
-        self.array, self.rows = array, rows
-        self._solver: Solver | None = None
-        self._last: tuple[bytes, Solution] | None = None
+    rows: indices (k,) of the active rows, rising, at least one. shape: of the whole array.
+    """
 
-    def currents(self, volts: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Of word and bit lines, for voltages (rows,) of all rows."""
-        n_rows, n_cols = self.array.g.shape
-        if not len(self.rows):
-            return np.zeros(n_rows), np.zeros(n_cols)
-        solved = self._solved(volts)
-        i, j = order(self.array.wires)
-        i_word = np.zeros(n_rows)
+    rows: AnyArray
+    shape: tuple[int, ...]
+    wires: Wires
+
+    def solver(self, g: FloatArray) -> Solver:
+        """A solver of their cells in the whole array g."""
+        return Solver(self.cells(g), *self.lines())
+
+    def cells(self, x: FloatArray) -> FloatArray:
+        """Their part of something (rows, cols), lines ending at their last nodes."""
+        return np.array(x[self.rows][order(self.wires)])
+
+    def drivers(self, volts: FloatArray) -> FloatArray:
+        """Their part of voltages (rows,), as a column."""
+        return np.array(volts[self.rows][order(self.wires)[0], None])
+
+    def lines(self) -> tuple[Ladder, Ladder]:
+        """Word and bit lines."""
+        wires, words = self.wires, np.ones(self.shape[1] + 1)
+        word = Ladder.of(words, wires.r_word_ohm, wires.r_driver_ohm, wires.driven == "both")
+        bit = Ladder.of(self._lengths(), wires.r_bit_ohm, wires.r_sense_ohm, wires.sensed == "both")
+        return word, bit
+
+    def currents(self, solved: Solution) -> tuple[FloatArray, FloatArray]:
+        """Of all word and bit lines."""
+        i, j = order(self.wires)
+        i_word = np.zeros(self.shape[0])
         i_word[self.rows] = solved.i_word[i]
         return i_word, solved.i_bit[j]
 
-    def voltages(self, volts: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Of the nodes of word and bit lines, (rows, cols)."""
-        shape = self.array.g.shape
-        if not len(self.rows):
-            return np.zeros(shape), np.zeros(shape)
-        solved = self._solved(volts)
-        i, j = order(self.array.wires)
-        v_word = np.zeros(shape)
+    def voltages(self, volts: FloatArray, solved: Solution) -> tuple[FloatArray, FloatArray]:
+        """Of all nodes of word and bit lines, (rows, cols)."""
+        i, j = order(self.wires)
+        v_word = np.zeros(self.shape)
         v_word[self.rows] = volts[self.rows, None] + solved.w[i, j]
-        between = _between(self._lengths(), shape[0], self.array.wires)
+        between = _between(self._lengths(), self.shape[0], self.wires)
         return v_word, (between @ solved.b)[i, j]
-
-    def _solved(self, volts: FloatArray) -> Solution:
-        key = volts.tobytes()
-        if self._last is None or self._last[0] != key:
-            solver = self._solver or self._new_solver()
-            self._solver = solver
-            i, _ = order(self.array.wires)
-            self._last = key, solver.solve(solver.g * volts[self.rows][i, None])
-        return self._last[1]
-
-    def _new_solver(self) -> Solver:
-        wires, n_cols = self.array.wires, self.array.g.shape[1]
-        i, j = order(wires)
-        words = np.ones(n_cols + 1)
-        word = Ladder.of(words, wires.r_word_ohm, wires.r_driver_ohm, wires.driven == "both")
-        bit = Ladder.of(self._lengths(), wires.r_bit_ohm, wires.r_sense_ohm, wires.sensed == "both")
-        return Solver(np.array(self.array.g[self.rows][i, j]), word, bit)
 
     def _lengths(self) -> FloatArray:
         """Segments before, between and after active rows, towards the sensed end."""
-        n_rows = len(self.array.g)
-        places = self.rows if self.array.wires.sensed != "top" else n_rows - 1 - self.rows[::-1]
+        n_rows = self.shape[0]
+        places = self.rows if self.wires.sensed != "top" else n_rows - 1 - self.rows[::-1]
         return np.diff(places, prepend=-1, append=n_rows).astype(np.float64)
 
 
@@ -150,8 +160,6 @@ def _between(lengths: FloatArray, n_rows: int, wires: Wires) -> FloatArray:
     first = places[0] + 1
     both = wires.sensed == "both"
     weights[:first, 0] = _to_ground(np.arange(1.0, first + 1), wires) if both else 1.0
-    if both and len(places) == 1:
-        weights[last, 0] = 1.0
     return weights
 
 

@@ -14,8 +14,10 @@ import numpy as np
 from scipy.interpolate import PchipInterpolator
 
 from hwsim.arrays import FloatArray, frozen, real
+from hwsim.crossbar.gated import ActiveRows
+from hwsim.crossbar.ladder import Ladder
 from hwsim.crossbar.solution import PROVEN, Solution, Solver
-from hwsim.crossbar.wires import Currents, Wires, conductances, drivers, fits_memory, ladders, order
+from hwsim.crossbar.wires import Currents, Wires, conductances, drivers, fits_memory
 
 MAX_STEPS = 100
 MAX_HALVINGS = 40
@@ -125,7 +127,13 @@ def _check_points(volts: FloatArray, amperes: FloatArray) -> None:
 
 
 def solve_nonlinear(
-    g_siemens: FloatArray, v: FloatArray, wires: Wires, curve: Curve, *, voltages: bool = True
+    g_siemens: FloatArray,
+    v: FloatArray,
+    wires: Wires,
+    curve: Curve,
+    *,
+    gated: bool = False,
+    voltages: bool = True,
 ) -> Currents:
     """Currents and voltages of an array whose cells carry g f(v); as exact as `solve_array`.
 
@@ -134,6 +142,7 @@ def solve_nonlinear(
         v: volts of the drivers, (rows,) or (batch, rows).
         wires: resistances and ends.
         curve: f, for example `Sinh(0.25)`.
+        gated: whether rows with v == 0 are cut off (`hwsim.crossbar.gated`), not held at 0 V.
         voltages: whether to return the voltages of all nodes too.
 
     Raises:
@@ -142,28 +151,33 @@ def solve_nonlinear(
     g = conductances(g_siemens)
     volts = drivers(v, g.shape[0])
     fits_memory((24 + (2 * len(volts) if voltages else 0)) * g.size, g.shape)
-    i, j = order(wires)
-    newton = Newton(np.array(g[i, j]), wires, curve)
     found = Currents.empty(len(volts), g.shape, voltages)
     for n, row in enumerate(volts):
-        one = newton.solve(np.array(row[i]))
-        found.i_word[n], found.i_bit[n] = one.i_word[i], one.i_bit[j]
+        rows = np.flatnonzero(row) if gated else np.arange(len(g))
+        if not len(rows):
+            found.fill(n, 0.0)
+            continue
+        active = ActiveRows(rows, g.shape, wires)
+        solved = Newton(active.cells(g), *active.lines(), curve).solve(active.drivers(row))
+        found.i_word[n], found.i_bit[n] = active.currents(solved)
         if found.v_word is not None and found.v_bit is not None:
-            found.v_word[n], found.v_bit[n] = row[:, None] + one.w[i, j], one.b[i, j]
+            found.v_word[n], found.v_bit[n] = active.voltages(row, solved)
     return found if np.ndim(v) == 2 else found.at(0)
 
 
+@dataclass(frozen=True, slots=True)
 class Newton:
     """Newton's method on one array, its lines ending at their last nodes."""
 
-    def __init__(self, g: FloatArray, wires: Wires, curve: Curve):
-        self.g, self.curve = g, curve
-        self.word, self.bit = ladders(g.shape, wires)
+    g: FloatArray
+    word: Ladder
+    bit: Ladder
+    curve: Curve
 
     def solve(self, volts: FloatArray) -> Solution:
-        """A state whose currents are proven to a billionth of the largest."""
-        at = Solver(self.g, self.word, self.bit).solve(self.g * volts[:, None])
-        drop = volts[:, None] + at.w - at.b
+        """A state with currents proven to a billionth of the largest; volts (rows, 1)."""
+        at = Solver(self.g, self.word, self.bit).solve(self.g * volts)
+        drop = volts + at.w - at.b
         current = self.g * drop  # what the wires carry
         cell, slope, before = *self._cells(drop), self.g
         if not np.isfinite(slope).all() or slope.max() > STEEPEST * self.g.max():
@@ -173,9 +187,9 @@ class Newton:
             )
         for _ in range(MAX_STEPS):
             solver = Solver(slope, self.word, self.bit)
-            source = cell + slope * (volts[:, None] - drop)
+            source = cell + slope * (volts - drop)
             at = solver.solve(source, start=(at.b, at.y + (slope - before) * at.b))
-            to_drop = volts[:, None] + at.w - at.b
+            to_drop = volts + at.w - at.b
             to_current = source + slope * (at.w - at.b)
             step = self._step(drop, current, cell, to_drop, to_current)
             drop = drop + step * (to_drop - drop)

@@ -105,6 +105,12 @@ class Currents:
         nodes = [np.empty((batch, rows, cols)) if voltages else None for _ in range(2)]
         return cls(np.empty((batch, rows)), np.empty((batch, cols)), *nodes)
 
+    def fill(self, n: int, value: float) -> None:
+        """One of the batch, everything the same."""
+        for array in (self.i_word, self.i_bit, self.v_word, self.v_bit):
+            if array is not None:
+                array[n] = value
+
     def at(self, which: int | AnyArray) -> "Currents":
         """One of the batch, or some of it."""
         v_word, v_bit = (None if x is None else x[which] for x in (self.v_word, self.v_bit))

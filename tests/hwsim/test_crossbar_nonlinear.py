@@ -41,6 +41,21 @@ def test_measured_points_too():
     assert off((found.i_word, found.i_bit), twin) < 1e-9
 
 
+@given(arrays(12), all_wires())
+def test_gates_cut_bent_cells_off_too(array, w):
+    g, v = array
+    v[::3] = 0.0
+    twin = nodal_nonlinear(
+        g, v, w, lambda x: V0 * np.sinh(x / V0), lambda x: np.cosh(x / V0), 20, gated=True
+    )
+    found = solve_nonlinear(g, v, w, BENT, gated=True)
+    assert off((found.i_word, found.i_bit), twin) < 1e-9
+    assert np.allclose(found.v_word[v != 0], twin[2][v != 0], rtol=0, atol=1e-9)
+    if v.any():
+        assert np.allclose(found.v_bit, twin[3], rtol=0, atol=1e-9)
+    assert not found.i_word[v == 0].any()
+
+
 @given(st.floats(0.01, 2.5), st.floats(1.0, 1e6))
 def test_one_cell_behind_resistors_is_the_root_of_one_equation(volt, ohm):
     g, w = 1e-4, Wires(ohm, ohm)
