@@ -1,0 +1,1 @@
+"""The claim that training with noise recovers what resistive cells cost; see README.md."""
