@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from pydantic import BaseModel
 
 import hwsim
 from hwsim.arrays import AnyArray, FloatArray
@@ -211,8 +212,8 @@ def stored_map(plan: hwsim.Plan, samples: Samples, mapper: str, seed: int) -> di
     }
 
 
-def chip_digest(chip: hwsim.ChipSpec) -> str:
-    """Hash of everything in a chip's file: a bill is of this chip, not of its name."""
+def chip_digest(chip: BaseModel) -> str:
+    """Hash of everything in a file of a chip or device: a bill is of this, not of its name."""
     return hashlib.sha256(chip.model_dump_json().encode()).hexdigest()[:16]
 
 

@@ -1,29 +1,61 @@
 """`neuro deploy RUN --chip NAME`: simulate a trained run's test set on a chip, and price it."""
 
-from typing import Annotated, Any
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.progress import Progress
 
+from neuro.cli import crossbar
 from neuro.cli.compiling import compiling_said
 from neuro.cli.console import AsJson, Root, emit, err, percent
+from neuro.cli.crossbar import Calibrate, Chips, Host, Network, Time
 from neuro.cli.opening import Chip, Mapper, Run
+
+if TYPE_CHECKING:
+    import hwsim
+    from neuro.runs import RunFolder
 
 
 def deploy(
     run: Run,
     chip: Chip = "loihi1",
-    mapper: Mapper = "optimised",
-    seed: Annotated[int, typer.Option(min=0, help="of the mapper's random numbers")] = 0,
+    mapper: Mapper = None,
+    chips: Chips = None,
+    time: Time = None,
+    calibrate: Calibrate = False,
+    host: Host = None,
+    network: Network = None,
+    seed: Annotated[int, typer.Option(min=0, help="of the mapper, or of the first chip")] = 0,
     root: Root = None,
     as_json: AsJson = False,
 ) -> None:
-    """Compile a trained network onto a chip, simulate its test set, count and price every event."""
-    from hwsim.chips.files import load_neurocores
-    from neuro.deploy import deploy as carry_over
+    """Compile a trained network onto a chip, simulate its test set, count and price every event.
+
+    On crossbars the network in real numbers runs on several chips, each with devices of its own.
+    """
+    import hwsim
     from neuro.runs import open_run
 
-    spec, folder = load_neurocores(chip), open_run(run)
+    spec = hwsim.load_chip(chip)
+    own = {"chips": chips, "time": time, "calibrate": calibrate, "host": host, "network": network}
+    if isinstance(spec, hwsim.CrossbarChip):
+        crossbar.refuse({"mapper": mapper}, spec.name, "a chip of crossbars")
+        asked = crossbar.Asked.of(chips, calibrate, host, network, seed)
+        content = crossbar.deploy(open_run(run), spec, asked, time, given=chip, root=root)
+        emit(content, crossbar.lines(content), as_json=as_json)
+        return
+    crossbar.refuse(own, spec.name, "a chip of neurocores")
+    content = _on_neurocores(open_run(run), spec, mapper or "optimised", seed, chip, root)
+    emit(content, lines(content), as_json=as_json)
+
+
+def _on_neurocores(
+    folder: RunFolder, spec: hwsim.ChipSpec, mapper: str, seed: int, given: str, root: str | None
+) -> dict[str, Any]:
+    from neuro.deploy import deploy as carry_over
+
     total = (folder.result() or {})["samples"]["test"]
     bar = Progress(console=err, transient=True, disable=not err.is_terminal)
     with compiling_said(), bar as progress:
@@ -33,16 +65,15 @@ def deploy(
             said = f"simulating on {spec.title}"
             progress.update(task, description=said, total=total, advance=n)
 
-        content = carry_over(
+        return carry_over(
             folder,
             spec,
-            mapper=mapper or "optimised",
+            mapper=mapper,
             seed=seed,
-            given=chip,
+            given=given,
             root=root,
             on_samples=simulated,
         )
-    emit(content, lines(content), as_json=as_json)
 
 
 def lines(content: dict[str, Any]) -> list[str]:

@@ -1,0 +1,228 @@
+"""Chips of crossbars on the command line: deployed, aged, compared; every error in one line."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+import hwsim
+from neuro.cli import crossbar
+from neuro.durations import duration_words, parse_duration, parse_durations
+from neuro.runs import run_for
+from neuro.training.train import train
+from tests.neuro.test_cli import assert_one_line, parts_below
+from tests.neuro.tiny import TINY, tiny
+
+CHIP = "rram-40nm"
+FAST = {"epochs = 2": "epochs = 1", "[qat]\nepochs = 1": "[qat]\nepochs = 0"}
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A run folder that every test copies."""
+    folder = run_for(tiny(TINY, **FAST), tmp_path_factory.mktemp("runs"))
+    train(folder, Console(quiet=True))
+    return folder.path
+
+
+@pytest.fixture
+def run(trained, tmp_path):
+    return shutil.copytree(trained, tmp_path / trained.name)
+
+
+@pytest.fixture
+def deployed(run, neuro):
+    """A deployment on two chips: its folder, and what was written."""
+    code, out, err = neuro("deploy", run, "--chip", CHIP, "--chips", 2, "--json")
+    assert code == 0, err
+    return run / f"deploy-{CHIP}", json.loads(out)
+
+
+def test_a_deployment_on_chips_says_what_each_did(run, deployed):
+    folder, said = deployed
+    assert json.loads((folder / "deploy.json").read_text(encoding="utf-8")) == said
+    assert (said["family"], said["chip"], said["device"]) == ("crossbar", CHIP, "taox-40nm")
+    assert said["seeds"] == [0, 1]
+    assert len(said["n_correct"]) == 2
+    assert said["accuracy"]["mean"] == pytest.approx(np.mean(said["n_correct"]) / said["n_total"])
+    assert said["accuracy"]["p5"] <= said["accuracy"]["mean"] <= said["accuracy"]["p95"]
+    net = hwsim.load_network(run / "network.h5")
+    assert [row["layer"] for row in said["layers"]] == ["conv1", "readout"]
+    assert said["network_digest"] == net.digest
+    assert sum(row["blocks"] for row in said["layers"]) == said["arrays"] == len(said["blocks"])
+    assert sum(b["rows"] * b["columns"] for b in said["blocks"]) == said["cells"]
+    differ = {row["layer"]: row["spikes_different"] for row in said["layers"]}
+    assert len(differ["conv1"]) == 2
+    assert all(differ["conv1"])  # cells of 3 % error cost some spikes
+    assert differ["readout"] == [0, 0]  # it sends none
+    assert all(0 <= b["clipped"] < b["conversions"] for b in said["blocks"])
+    assert said["bill"]["n_samples"] == 2 * said["n_total"] == 40
+    assert said["bill"]["energy_band_j"]["p10"] < said["bill"]["energy_band_j"]["p90"]
+    assert said["area_m2"] > 0
+    assert said["programming"]["energy_j"] > 0
+    assert said["programming"]["times"] is None  # endurance was not published
+    assert not parts_below(run)
+
+
+def test_figures_are_the_same_bytes_twice(run, deployed, neuro):
+    folder, said = deployed
+    assert said["figures"] == ["conductances.svg", "energy.svg", "wires.svg"]
+    before = {name: (folder / name).read_bytes() for name in [*said["figures"], "deploy.json"]}
+    assert all(b"<svg" in before[name] for name in said["figures"])
+    assert neuro("deploy", run, "--chip", CHIP, "--chips", 2)[0] == 0
+    assert {name: (folder / name).read_bytes() for name in before} == before
+
+
+def test_a_reader_gets_lines(run, deployed, neuro):
+    """Every number of the lines is one of the file."""
+    _, said = deployed
+    code, out, err = neuro("deploy", run, "--chip", CHIP, "--chips", 2)
+    assert code == 0, err
+    lines = out.splitlines()
+    words = ["accuracy", "network", "exactness", "energy", "latency", "arrays", "area", "clipped"]
+    assert [line.split()[0] for line in lines] == [*words, "write", "not"]
+    mean, p5, p95 = (100 * said["accuracy"][k] for k in ("mean", "p5", "p95"))
+    low, high = (100 * min(max(x, 0), 1) for x in said["accuracy"]["interval95"])
+    assert lines[0] == (
+        f"accuracy   {mean:.1f} % [{p5:.1f}, {p95:.1f}] over 2 chips on rram-40nm, mean "
+        f"[p5, p95]; 95 % interval of the mean [{low:.1f}, {high:.1f}]"
+    )
+    right = said["exact"]["n_correct"]
+    assert lines[1] == (
+        f"network    {right / 20:.1%} ({right} of 20) without errors, trained without noise, "
+        "cells read at once"
+    )
+    band = said["bill"]["energy_band_j"]
+    assert f"{1e9 * band['median']:.3g} nJ [{1e9 * band['p10']:.3g}, " in lines[3]
+    assert lines[5].startswith(f"arrays     {said['arrays']} of 64 in use, ")
+    assert "energy.input_spike" in lines[-1]
+    assert "taox-40nm: faults" in lines[-1]
+
+
+def test_one_chip_has_no_interval(run, neuro):
+    code, out, err = neuro("deploy", run, "--chip", CHIP, "--chips", 1)
+    assert code == 0, err
+    assert out.splitlines()[0].endswith("over 1 chip on rram-40nm, mean [p5, p95]")
+
+
+def test_seeds_are_chips(run, neuro):
+    """Two chips from seed 3 are chip 3 and chip 4."""
+
+    def right(seed, chips):
+        words = ("deploy", run, "--chip", CHIP, "--seed", seed, "--chips", chips, "--json")
+        return json.loads(neuro(*words)[1])["layers"][0]["spikes_different"]
+
+    assert right(3, 2) == right(3, 1) + right(4, 1)
+
+
+def test_age_calibration_and_host_change_what_the_chips_do(run, neuro):
+    def seen(*words):
+        code, out, err = neuro("deploy", run, "--chip", CHIP, "--chips", 1, *words, "--json")
+        assert code == 0, err
+        return json.loads(out)
+
+    fresh, old = seen(), seen("--time", "1y")
+    assert (fresh["time_s"], old["time_s"]) == (0.0, parse_duration("1y"))
+    different = [c["layers"][0]["spikes_different"] for c in (fresh, old, seen("--calibrate"))]
+    assert len({tuple(d) for d in different}) == 3
+    hosted = seen("--host", "readout")
+    assert hosted["host"] == ["readout"]
+    assert [row["on"] for row in hosted["layers"]] == ["crossbars", "host"]
+    assert hosted["arrays"] == fresh["arrays"] - fresh["layers"][1]["arrays"]
+    left = {t["constant"]: t["amount"] for t in hosted["bill"]["energy_terms"]}
+    assert left["energy.host_mac"] > 0
+    assert "readout on the host" in "".join(crossbar.lines(hosted))
+
+
+def test_a_network_trained_with_noise_is_taken_if_there_is_one(run, neuro):
+    words = ("deploy", run, "--chip", CHIP, "--chips", 1)
+    assert_one_line(neuro(*words, "--network", "noise"), "no network trained with noise")
+    shutil.copy(run / "network.h5", run / "noise.h5")
+    assert json.loads(neuro(*words, "--json")[1])["network"] == "noise"
+    assert json.loads(neuro(*words, "--network", "float", "--json")[1])["network"] == "float"
+    assert "trained with noise" in neuro(*words)[1].splitlines()[1]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--chips", 0), "0 chips were asked for, must be 1 or more"),
+        (("--chips", -3), "-3 chips were asked for"),
+        (("--host", "conv9"), "'conv9' is no layer"),
+        (("--host", "conv1", "--host", "readout"), "all layers are left to the host"),
+        (("--time", "soon"), "'soon' is no duration: give a number and one of s, min, h, d, w, y"),
+        (("--time", "0.5s"), "taox-40nm is not known 0.5 s after programming, only at 0 and 1 to"),
+        (("--network", "qat"), "unknown network 'qat': there are noise, float"),
+        (("--mapper", "greedy"), "`--mapper` means nothing on rram-40nm, a chip of crossbars"),
+    ],
+)
+def test_what_cannot_be_deployed_leaves_nothing(run, neuro, words, said):
+    assert_one_line(neuro("deploy", run, "--chip", CHIP, *words), said)
+    assert not list(run.glob("deploy-*"))
+
+
+def test_a_negative_seed_is_no_word_of_the_command(run, neuro):
+    code, out, _ = neuro("deploy", run, "--chip", CHIP, "--seed", -1)
+    assert (code, out) == (2, "")
+    assert not list(run.glob("deploy-*"))
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("--chips", 3), ("--time", "1h"), ("--calibrate",), ("--host", "x"), ("--network", "float")],
+)
+def test_options_of_crossbars_are_refused_on_neurocores(run, neuro, words):
+    said = f"`{words[0]}` means nothing on loihi1, a chip of neurocores: leave it out"
+    assert_one_line(neuro("deploy", run, *words), said)
+    assert not list(run.glob("deploy-*"))
+
+
+def test_a_missing_run(neuro):
+    assert_one_line(neuro("deploy", "nothing", "--chip", CHIP), "no run nothing", "neuro train")
+
+
+def test_a_damaged_network(run, neuro):
+    path = run / "network.h5"
+    path.write_bytes(path.read_bytes()[:-1000])
+    assert_one_line(neuro("deploy", run, "--chip", CHIP), "network.h5")
+    assert not list(run.glob("deploy-*"))
+
+
+def test_a_chip_too_small_leaves_nothing(run, neuro, tmp_path):
+    own = tmp_path / "small.toml"
+    assert neuro("chips", "copy", CHIP, own)[0] == 0
+    text = own.read_text(encoding="utf-8")
+    assert text.count("count = 64") == 1
+    own.write_text(text.replace("count = 64", "count = 1"), encoding="utf-8")
+    assert_one_line(neuro("deploy", run, "--chip", own), "array.count", "2 of 1")
+    assert not list(run.glob("deploy-*"))
+
+
+def test_durations_are_numbers_with_units():
+    assert [parse_duration(t) for t in ("0s", "90 s", "5min", "1h", "1e-3 S")] == [
+        0, 90, 300, 3600, 1e-3,
+    ]  # fmt: skip
+    assert parse_duration("1w") == 7 * parse_duration("1d") == 7 * 24 * 3600
+    assert parse_duration("1y") == 365.25 * parse_duration("1d")
+    assert parse_durations("1d, 1s,1h") == {"1s": 1, "1h": 3600, "1d": 86400}
+
+
+@pytest.mark.parametrize("words", ["1 y", "3 d", "1 w", "90 min", "0 s", "0.25 s"])
+def test_durations_are_said_as_they_were_given(words):
+    assert duration_words(parse_duration(words)) == words
+
+
+@pytest.mark.parametrize(
+    "text", ["", "1", "h", "-1s", "1 hour", "nan s", "inf s", "1e999 s", "1.2.3s"]
+)
+def test_other_words_are_no_durations(text):
+    with pytest.raises(ValueError, match="is no duration"):
+        parse_duration(text)
+
+
+@pytest.mark.parametrize(("text", "said"), [(" , ", "no times"), ("60s,1min", "a time twice")])
+def test_lists_of_durations_have_each_once(text, said):
+    with pytest.raises(ValueError, match=said):
+        parse_durations(text)
