@@ -65,8 +65,10 @@ def ready_at(
 ) -> list[ReadyBlock]:
     """The blocks of a chip so long after programming.
 
-    The noise of a cell is seen attenuated by the wires as its current is. Blocks with converters
-    are read in float32, which is finer than any converter; others in float64, exactly.
+    The noise of a cell is seen attenuated by the wires as its current is. Around a cell that hardly
+    conducts its neighbours leak, and more arrives than its own: its noise is taken as it is. Blocks
+    with converters are read in float32, which is finer than any converter; others in float64,
+    exactly.
     """
     out = []
     plan, array = made.plan, made.plan.chip.array
@@ -74,7 +76,7 @@ def ready_at(
         g, coding, found = cells.at(time_s, temperature_k), block.coding, converters(made, i)
         linear = reduce_array(g, plan.wires)
         sd = np.broadcast_to(cells.read_sd(time_s, temperature_k), g.shape)
-        share = np.divide(linear.g_eff, g, out=np.ones_like(g), where=g > 0)
+        share = np.divide(linear.g_eff, g, out=np.ones_like(g), where=g > linear.g_eff)
         noise = np.sqrt(coding.sensed_variance((sd * share) ** 2)) if sd.any() else None
         gated = array.idle == "gated" and array.wires_resist
         as_cells = Cells(coding.sensed(linear.g_eff), array.v_read_volt, noise, None)

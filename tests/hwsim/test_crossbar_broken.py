@@ -263,3 +263,36 @@ def test_chips_and_blocks_and_runs_have_noise_of_their_own():
     np.testing.assert_array_equal(a, noise(chips[0], 0))
     for one, other in ((a, b), (a, c), (a[:, 0], a[:, 1])):
         assert abs(np.corrcoef(one.ravel(), other.ravel())[0, 1]) < 0.2
+
+
+def test_the_host_counts_synapses_that_there_are_and_numbers_that_are_not_0():
+    rng = np.random.default_rng(13)
+    weight = rng.normal(size=(7, 12)) * (rng.random((7, 12)) < 0.3)
+    x = rng.integers(-2, 3, (3, 4, 12)).astype(float)
+    ends = hwsim.Population("in", (12,)), hwsim.Population("out", (7,), hwsim.Neuron.of())
+    heard = (x != 0).sum(axis=(0, 1))
+    for synapses, each in (
+        (hwsim.Dense.of(weight), 7),
+        (hwsim.Sparse.from_dense(weight), (weight != 0).sum(axis=0)),
+    ):
+        net = hwsim.Network(ends, (hwsim.Projection.of("in", "out", synapses),))
+        run = run_on(chip_with(EXACT), net, x, host="out")
+        assert run.counts.host_macs.tolist() == [int((heard * each).sum())]
+        np.testing.assert_array_equal(run.output, hwsim.simulate(net, x).output)
+
+
+def test_sums_of_two_projections_are_added_once_a_neuron():
+    rng = np.random.default_rng(14)
+    w = [hwsim.Dense.of(rng.normal(size=(3, n))) for n in (5, 4)]
+    net = hwsim.Network(
+        (
+            hwsim.Population("a", (5,)),
+            hwsim.Population("b", (4,)),
+            hwsim.Population("out", (3,), hwsim.Neuron.of(emits="nothing")),
+        ),
+        tuple(hwsim.Projection.of(s, "out", one) for s, one in zip("ab", w, strict=True)),
+    )
+    x = {s: spikes(rng, 2, 6, n) for s, n in (("a", 5), ("b", 4))}
+    run = run_on(chip_with(EXACT), net, x)
+    assert run.counts.shift_adds.tolist() == [0, 12 * 3]
+    np.testing.assert_allclose(run.output, hwsim.simulate(net, x).output, atol=1e-12)
