@@ -8,6 +8,7 @@ from rich.markup import escape
 
 from neuro.cli import (
     chips,
+    compare,
     data,
     demo,
     deploy,
@@ -32,6 +33,7 @@ app.command()(train.train)
 app.command()(fits.fits)
 app.command(name="map")(map.map_)
 app.command()(deploy.deploy)
+app.command()(compare.compare)
 app.command()(report.report)
 app.command()(export.export)
 app.command(name="import")(importing.import_)
