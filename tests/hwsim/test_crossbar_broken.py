@@ -296,3 +296,75 @@ def test_sums_of_two_projections_are_added_once_a_neuron():
     run = run_on(chip_with(EXACT), net, x)
     assert run.counts.shift_adds.tolist() == [0, 12 * 3]
     np.testing.assert_allclose(run.output, hwsim.simulate(net, x).output, atol=1e-12)
+
+
+def test_a_corrected_chip_has_the_mean_of_every_channel_at_its_age():
+    rng = np.random.default_rng(15)
+    net, x = layered(rng, (12, 9), emits="nothing", decay_v=1.0), spikes(rng, 6)
+    device = crossbar.load_device("pcm").with_(read=None)
+    plan_of_it = crossbar.compile_crossbar(net, chip_with(EXACT), x, device=device)
+    made = crossbar.fabricate(plan_of_it)
+    better = crossbar.calibrate_chip(made, x, time_s=1e6)
+    wanted = hwsim.simulate(net, x).output.mean(axis=0)
+    found = crossbar.simulate_crossbar(better, x, time_s=1e6).output.mean(axis=0)
+    np.testing.assert_allclose(found, wanted, rtol=1e-9)
+    young = crossbar.simulate_crossbar(better, x).output.mean(axis=0)
+    assert np.abs(young - wanted).max() > 0.01
+
+
+@pytest.mark.parametrize("idle", ["grounded", "gated"])
+def test_an_older_chip_draws_less_from_its_drivers(idle):
+    rng = np.random.default_rng(16)
+    net, x = layered(rng, (12, 9), emits="nothing"), spikes(rng, 6)
+    device = crossbar.load_device("pcm")
+    chip = chip_with(idle=idle, r_bit_ohm=100.0)
+    made = crossbar.fabricate(crossbar.compile_crossbar(net, chip, x, device=device))
+    watts = [
+        crossbar.simulate_crossbar(made, x, time_s=t).counts.cell_watts[0] for t in (0, 1e3, 1e6)
+    ]
+    assert watts[0] > 1.05 * watts[1] > 1.1 * watts[2]
+
+
+def test_a_layer_with_two_inputs_or_a_rest_is_no_sense_amplifier():
+    rng = np.random.default_rng(17)
+    two = hwsim.Dense.of(rng.normal(size=(3, 5)))
+    ends = (hwsim.Population("a", (5,)), hwsim.Population("out", (3,), hwsim.Neuron.of(decay_v=0)))
+    p = hwsim.Projection.of("a", "out", two)
+    sense = chip_with({"kind": "sense"})
+    x = spikes(rng, 1, 2, 5)
+    with pytest.raises(hwsim.DoesNotFit, match="sums over arrays"):
+        run_on(sense, hwsim.Network(ends, (p, p)), x)
+    late = hwsim.Projection.of("a", "out", two, delay=rng.integers(0, 2, (3, 5)))
+    with pytest.raises(hwsim.DoesNotFit, match="sums over arrays"):
+        run_on(sense, hwsim.Network(ends, (late,)), x)
+    rests = layered(rng, (5, 3), decay_v=0.0, refractory=2)
+    with pytest.raises(hwsim.DoesNotFit, match="memory"):
+        run_on(sense, rests, x)
+
+
+def test_loops_are_as_deep_as_they_have_members_and_hosts_send_no_spikes_of_the_chip():
+    rng = np.random.default_rng(18)
+    names = ("in", "a", "b", "out")
+    how = hwsim.Neuron.of(v_th=0.3)
+    net = hwsim.Network(
+        tuple(hwsim.Population(n, (4,), None if n == "in" else how) for n in names),
+        tuple(
+            hwsim.Projection.of(s, t, hwsim.Dense.of(rng.normal(size=(4, 4))), delay=d)
+            for s, t, d in (("in", "a", 0), ("a", "b", 0), ("b", "a", 1), ("b", "out", 0))
+        ),
+    )
+    x = spikes(rng, 3, 6, 4)
+    run = run_on(chip_with(EXACT), net, x, host="out", record=names)
+    assert run.counts.depth == 3
+    assert run.counts.spikes.tolist() == [run.spikes["a"].sum(), run.spikes["b"].sum(), 0]
+    np.testing.assert_array_equal(run.output, hwsim.simulate(net, x).output)
+
+
+def test_counts_of_graded_spikes_are_of_spikes_and_bits_are_those_of_numbers():
+    rng = np.random.default_rng(19)
+    net, x = layered(rng, emits="graded"), rng.normal(size=(3, 7, 12))
+    run = run_on(chip_with({}, {"kind": "dac", "bits": 9}), net, x, record="layer0")
+    spiked = (run.spikes["layer0"] != 0).sum(axis=1)
+    np.testing.assert_array_equal(run.spike_counts["layer0"], spiked)
+    assert run.counts.spikes[0] == spiked.sum()
+    assert run.counts.bits_buffered.tolist() == [21 * 12 * 9, 21 * 9 * 9]

@@ -322,3 +322,41 @@ def test_noise_of_cells_that_hardly_conduct_is_not_that_of_their_neighbours():
     made = crossbar.fabricate(crossbar.compile_crossbar(net, chip, x, device=device))
     found = crossbar.simulate_crossbar(made, x).output
     assert (found.std(axis=0) < 1.2 * np.sqrt(30 * 2) * 1e-7 / IDEAL.g_max_siemens).all()
+
+
+@pytest.mark.parametrize("how", ["percentile", "loss"])
+@pytest.mark.parametrize("signed", ["pairs", "offset"])
+def test_ranges_are_those_of_the_currents_that_samples_cause(signed, how):
+    """Of arrays without error, wires included; of both signs alike where currents have both."""
+    rng = np.random.default_rng(3)
+    neuron = hwsim.Neuron.of(decay_v=0.0, emits="nothing")
+    weight = rng.normal(0.3, 1, size=(6, 9))
+    ends = hwsim.Population("in", (9,)), hwsim.Population("out", (6,), neuron)
+    net = hwsim.Network(ends, (hwsim.Projection.of("in", "out", hwsim.Dense.of(weight)),))
+    output = {"bits": 5, "range": how, "percentile": 90}
+    chip = chip_with(output, rows=5, r_bit_ohm=2000.0, r_word_ohm=900.0, signed=signed)
+    x = rng.integers(0, 2, (40, 5, 9)) * (rng.random((40, 5, 1)) < 0.4)
+    plan = crossbar.compile_crossbar(net, chip, x.astype(np.uint8), device=IDEAL.spread(0.2))
+    silent = crossbar.compile_crossbar(net, chip, 0 * x, device=IDEAL)
+    for block, unseen in zip(plan.blocks, silent.blocks, strict=True):
+        read = [r for r in x.reshape(-1, 9) if r.any()]
+        volts = chip.array.v_read_volt * np.array([r[block.rows] for r in read], dtype=float)
+        i = solve_array(block.wanted, volts, plan.wires).i_bit
+        every = solve_array(block.wanted, np.full((1, len(block.wanted)), 0.2), plan.wires).i_bit
+        if signed == "pairs":
+            i, every = i[:, 0::2] - i[:, 1::2], every[:, 0::2] - every[:, 1::2]
+            i, every = np.concatenate([i, -i]), np.concatenate([every, -every])
+        for found, seen in ((block, i), (unseen, every)):
+            low, high = np.percentile(seen, [10, 90])
+            wanted = min(low, 0), max(high, 0)
+            if how == "percentile":
+                np.testing.assert_allclose((found.low, found.high), wanted, rtol=1e-9, atol=1e-20)
+            else:
+                assert quantised(seen, found.low, found.high) < quantised(seen, *wanted)
+
+
+def quantised(currents, low, high):
+    """Mean squared error of converters of five bits."""
+    lsb = (high - low) / 31
+    least = -round(-low / lsb)
+    return np.mean((np.clip(np.rint(currents / lsb), least, least + 31) * lsb - currents) ** 2)
