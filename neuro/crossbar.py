@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from functools import partial, reduce
 from operator import add
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -18,7 +18,12 @@ from hwsim.crossbar.counts import CrossbarCounts
 from hwsim.crossbar.device_files import load_device
 from hwsim.crossbar.energy import programming
 from hwsim.crossbar.engine import CrossbarRun, simulate_crossbar
-from hwsim.crossbar.figures import draw_conductances, draw_energy, draw_ir_drop
+from hwsim.crossbar.figures import (
+    draw_accuracy_against,
+    draw_conductances,
+    draw_energy,
+    draw_ir_drop,
+)
 from hwsim.crossbar.made import MadeChip, fabricate
 from hwsim.crossbar.plan import CrossbarPlan, compile_crossbar
 from hwsim.report.standalone import save_figure
@@ -27,6 +32,9 @@ from neuro.mapping import Samples, chip_digest, profile_samples
 from neuro.runs import RunFolder, versions, write_json
 from neuro.training.samples import Samples as Labelled
 from neuro.training.train import load_splits
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 N_CHIPS = 10
 
@@ -197,6 +205,75 @@ def deploy(
         save_figure(draw, folder / name)
     write_json(folder / "deploy.json", content)
     return content
+
+
+def age(
+    run: RunFolder,
+    chip: hwsim.CrossbarChip,
+    times_s: dict[str, float],
+    *,
+    n_chips: int = N_CHIPS,
+    calibrate: bool = False,
+    host: tuple[str, ...] = (),
+    network: Which | None = None,
+    seed: int = 0,
+    given: str | None = None,
+    root: str | None = None,
+    on_samples: Callable[[int], None] | None = None,
+) -> dict[str, Any]:
+    """Accuracy of the same chips at several ages; writes and returns `age.json`, and a figure.
+
+    Args:
+        times_s: since programming, by how they are said, from short to long. Others: see `deploy`.
+
+    Raises:
+        ValueError: for an age at which nothing is known of the device.
+    """
+    carried = carry(run, chip, network=network, host=host, times_s=tuple(times_s.values()),
+                    n_chips=n_chips, seed=seed, root=root)  # fmt: skip
+    right: dict[str, list[int]] = {name: [] for name in times_s}
+
+    def measure(made: MadeChip) -> float:
+        if calibrate:
+            made = calibrated(made, carried.held)
+        for name, time_s in times_s.items():
+            one = on_chip(carried, made, time_s, on_samples)
+            right[name].append(n_correct(one.output, carried.test))
+        return 0.0
+
+    over_chips(carried.plan, n_chips, measure, seed=seed)
+    n = len(carried.test)
+    spreads = {name: Spread(np.array(counts) / n) for name, counts in right.items()}
+    content = {
+        **head(carried, n_chips=n_chips, calibrate=calibrate, seed=seed, given=given),
+        "times": [
+            {"time": name, "time_s": s, "n_correct": right[name], **as_dict(spreads[name])}
+            for name, s in times_s.items()
+        ],
+        "figure": "age.svg",
+        "versions": versions(),
+    }
+    folder = run.deployment(chip.name)
+    save_figure(partial(_aged, content), folder / "age.svg")
+    write_json(folder / "age.json", content)
+    return content
+
+
+def _aged(content: dict[str, Any], width: float) -> "Figure":
+    rows, exact = content["times"], content["exact"]
+    mean, p5, p95 = ([row[key] for row in rows] for key in ("mean", "p5", "p95"))
+    return draw_accuracy_against(
+        [row["time_s"] for row in rows],
+        mean,
+        p5,
+        p95,
+        "time since programming",
+        width,
+        chance=1 / content["n_classes"],
+        exact=exact["n_correct"] / exact["n_total"],
+        ticks=[row["time"] for row in rows],
+        logarithmic=True,
+    )
 
 
 def calibrated(made: MadeChip, held: Samples) -> MadeChip:

@@ -6,7 +6,6 @@ Every function draws a matplotlib figure of a width in points, in the colours of
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -151,94 +150,6 @@ def draw_energy(bill: Bill, width: float) -> "Figure":
         text = f"{units.si(band.median, 'J')}, {units.percent(share, digits=0)}"
         bars.append(Bar(name, band.median, text + " + ?" * open_ended, band.p10, band.p90, tone))
     return draw_bars(bars, width, "J")
-
-
-@dataclass(frozen=True, slots=True)
-class Span:
-    """A number between two others; `text` is written beside it."""
-
-    value: float
-    low: float
-    high: float
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Panel:
-    """One figure of all chips, None where it is not known; of the unit "%", from 0 to 1."""
-
-    title: str
-    unit: str
-    spans: tuple[Span | None, ...]
-
-
-def draw_compared(names: Sequence[str], panels: Sequence[Panel], width: float) -> "Figure":
-    """Chips side by side: a row each, and a panel for every figure, all but % logarithmic."""
-    row, above = 36.0, 32.0
-    left = 14 + FONT * LETTER_WIDTH * max(map(len, names))
-    each = (width - left) / len(panels)
-    figure = new_figure(width, row * len(names) + above + 26)
-    for i, panel in enumerate(panels):
-        axes = new_axes(figure, left + i * each, above, each - 30, row * len(names))
-        axes.set(ylim=(len(names) - 0.5, -0.5), yticks=())
-        _panel(axes, panel)
-        for k, name in enumerate(names if i == 0 else ()):
-            _beside(axes, k, name, -9, ha="right", color=colour("ink"))
-    return figure
-
-
-def _panel(axes: "Axes", panel: Panel) -> None:
-    _reach(axes, panel)
-    axes.annotate(
-        panel.title, (0, 1), (0, 12), "axes fraction", "offset points", color=colour("ink")
-    )
-    tone = colour("events")
-    for k, span in enumerate(panel.spans):
-        if span is None:
-            _beside(axes, k, units.UNKNOWN, 0, color=colour("muted"), fontsize=FONT - 1)
-            continue
-        axes.plot([span.low, span.high], [k, k], color=tone, lw=2.5, clip_on=False)
-        axes.plot(span.value, k, "o", color=tone, ms=6, clip_on=False)
-        axes.annotate(span.text, (span.value, k), (0, 7), "data", "offset points", ha="center",
-                      color=colour("ink"), fontsize=FONT - 2)  # fmt: skip
-    axes.grid(axis="x", color=colour("grid"), lw=1)
-    axes.set_axisbelow(True)
-
-
-def _beside(axes: "Axes", row: float, text: str, shift: float, **how: Any) -> None:
-    """Words in a row, so many points from the left edge."""
-    where = axes.get_yaxis_transform()
-    axes.annotate(text, (0, row), (shift, 0), where, "offset points", va="center_baseline", **how)
-
-
-def _reach(axes: "Axes", panel: Panel) -> None:
-    """From 0 to 100 %, or whole decades around what is known."""
-    from matplotlib.ticker import NullLocator
-
-    known = [s for s in panel.spans if s is not None]
-    if panel.unit == "%":
-        axes.set(xlim=(0, 1))
-        axes.set_xticks([0, 0.5, 1], ["0", "50 %", "100 %"])
-        _inside(axes)
-        return
-    if not known:
-        axes.set_xticks(())
-        return
-    axes.set_xscale("log")
-    low = math.floor(math.log10(min(s.low for s in known)))
-    high = max(math.ceil(math.log10(max(s.high for s in known))), low + 1)
-    ticks = [10.0**e for e in range(low, high + 1, -(-(high - low) // 2))]
-    axes.set_xticks(ticks, [units.si(t, panel.unit) for t in ticks])
-    _inside(axes)
-    axes.set_xlim(10.0**low, 10.0**high)
-    axes.xaxis.set_minor_locator(NullLocator())
-
-
-def _inside(axes: "Axes") -> None:
-    """The words of the first and the last tick do not leave the panel."""
-    labels = axes.get_xticklabels()
-    labels[0].set_horizontalalignment("left")
-    labels[-1].set_horizontalalignment("right")
 
 
 def _ends(where: str) -> str:

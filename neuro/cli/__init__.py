@@ -7,6 +7,7 @@ import typer
 from rich.markup import escape
 
 from neuro.cli import (
+    age,
     chips,
     compare,
     data,
@@ -33,6 +34,8 @@ app.command()(train.train)
 app.command()(fits.fits)
 app.command(name="map")(map.map_)
 app.command()(deploy.deploy)
+app.command()(compare.compare)
+app.command()(age.age)
 app.command()(compare.compare)
 app.command()(report.report)
 app.command()(export.export)

@@ -144,17 +144,15 @@ def lines(content: dict[str, Any]) -> list[str]:
     spikes = sum(row["spikes_exact"] for row in content["layers"])
     clipped = sum(row["clipped"] for row in content["blocks"])
     share = clipped / max(1, sum(row["conversions"] for row in content["blocks"]))
-    told = {"noise": "trained with noise", "float": "trained without noise"}[content["network"]]
     chips = f"{n} chip{'s' * (n != 1)}"
     age = "read at once" if content["time_s"] == 0 else f"{duration_words(content['time_s'])} old"
-    how = f"{told}, cells {age}{', calibrated' * content['calibrated']}"
     host = f"; {', '.join(content['host'])} on the host" if content["host"] else ""
     unknown = [*bill["unknown"], *content["area_unknown"], *content["programming"]["unknown"]]
     of_device = [f"{content['device']}: {law}" for law in content["device_unknown"]]
     return [
         f"accuracy   {over_chips(content['accuracy'])} over {chips} on {content['chip']}, mean "
         f"[p5, p95]{interval(content)}",
-        f"network    {percent(exact)} without errors, {how}",
+        f"network    {percent(exact)} without errors, {told(content)}, cells {age}",
         f"exactness  {units.number(round(differ))} of {units.number(spikes)} spikes differ from "
         "the exact network's, mean of the chips",
         f"energy     {banded(bill['energy_band_j'], 'J')} per inference",
@@ -167,6 +165,12 @@ def lines(content: dict[str, Any]) -> list[str]:
         f"{units.si(content['programming']['seconds'], 's')} one cell after the other",
         f"not known  {'; '.join([*unknown, *of_device]) or 'nothing'}",
     ]
+
+
+def told(content: dict[str, Any]) -> str:
+    """Which network it was, and whether the chips were calibrated."""
+    which = {"noise": "trained with noise", "float": "trained without noise"}[content["network"]]
+    return which + ", calibrated" * content["calibrated"]
 
 
 def banded(band: dict[str, float] | None, unit: str) -> str:

@@ -145,6 +145,47 @@ def test_a_network_trained_with_noise_is_taken_if_there_is_one(run, neuro):
     assert "trained with noise" in neuro(*words)[1].splitlines()[1]
 
 
+def test_the_same_chips_are_read_at_every_age(run, neuro):
+    words = ("age", run, "--chip", CHIP, "--chips", 2, "--times", "1y,0s,1h")
+    code, out, err = neuro(*words, "--json")
+    assert code == 0, err
+    said, folder = json.loads(out), run / f"deploy-{CHIP}"
+    assert json.loads((folder / "age.json").read_text(encoding="utf-8")) == said
+    assert [(t["time"], t["time_s"]) for t in said["times"]] == [
+        ("0s", 0.0), ("1h", 3600.0), ("1y", parse_duration("1y")),
+    ]  # fmt: skip
+    fresh = json.loads(neuro("deploy", run, "--chip", CHIP, "--chips", 2, "--json")[1])
+    assert said["times"][0]["n_correct"] == fresh["n_correct"]
+    assert said["times"][0]["mean"] == fresh["accuracy"]["mean"]
+    drawn = (folder / "age.svg").read_bytes()
+    code, out, err = neuro(*words)
+    assert code == 0, err
+    assert (folder / "age.svg").read_bytes() == drawn
+    lines = out.splitlines()
+    assert [line.split()[0] for line in lines] == [
+        "accuracy", "network", "figure", "time", "0s", "1h", "1y",
+    ]  # fmt: skip
+    last = said["times"][-1]
+    assert lines[-1].split() == ["1y", *(f"{last[k]:.1%}" for k in ("mean", "p5", "p95"))]
+    assert not parts_below(run)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--times", "1s,soon"), "'soon' is no duration"),
+        (("--times", "1h,60min"), "has a time twice"),
+        (("--times", ""), "no times were given"),
+        (("--times", "1s,0.1s"), "taox-40nm is not known 0.1 s after programming"),
+        (("--chips", 0), "0 chips were asked for"),
+        (("--chip", "loihi1"), "loihi1 is a chip of neurocores, this needs one of crossbars"),
+    ],
+)
+def test_ages_that_cannot_be_asked_for_leave_nothing(run, neuro, words, said):
+    assert_one_line(neuro("age", run, *words), said)
+    assert not list(run.glob("deploy-*"))
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
