@@ -35,12 +35,20 @@ def load_chip(name: str | Path) -> Chip:
     """
     text = str(name)
     if text.endswith(".toml"):
-        return _parse(text, toml_files.own("chip", text))
+        return _beside(_parse(text, toml_files.own("chip", text)), Path(text).parent)
     if text in TEMPLATES:
         raise ValueError(
             f"the template is no chip yet: `neuro chips copy {text} my.toml`, then give `my.toml`"
         )
     return _parse(text, _chip_text(text))
+
+
+def _beside(chip: Chip, folder: Path) -> Chip:
+    """The same chip, its device's file found from the folder of its own file."""
+    if not isinstance(chip, CrossbarChip) or not chip.device.endswith(".toml"):
+        return chip
+    values = chip.model_dump(by_alias=True) | {"device": str(folder / chip.device)}
+    return CrossbarChip.model_validate(values)
 
 
 def load_neurocores(name: str | Path) -> ChipSpec:

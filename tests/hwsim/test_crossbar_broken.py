@@ -368,3 +368,17 @@ def test_counts_of_graded_spikes_are_of_spikes_and_bits_are_those_of_numbers():
     np.testing.assert_array_equal(run.spike_counts["layer0"], spiked)
     assert run.counts.spikes[0] == spiked.sum()
     assert run.counts.bits_buffered.tolist() == [21 * 12 * 9, 21 * 9 * 9]
+
+
+def test_a_devices_file_is_found_from_the_chips(tmp_path, monkeypatch):
+    from hwsim.chips.files import copy_chip
+
+    crossbar.copy_device("pcm", tmp_path / "cells.toml")
+    copy_chip("rram-40nm", tmp_path / "mine.toml")
+    text = (tmp_path / "mine.toml").read_text().replace('"taox-40nm"', '"cells.toml"')
+    (tmp_path / "mine.toml").write_text(text)
+    monkeypatch.chdir(tmp_path.parent)
+    rng = np.random.default_rng(20)
+    net, x = layered(rng), spikes(rng)
+    for path in (tmp_path / "mine.toml", f"{tmp_path.name}/mine.toml"):
+        assert crossbar.compile_crossbar(net, hwsim.load_chip(path), x).device.name == "cells"
