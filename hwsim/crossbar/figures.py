@@ -159,8 +159,10 @@ def _ends(where: str) -> str:
 def _by_logarithm(x: FloatArray) -> FloatArray:
     """Logarithms, 0 one step of the others to the left of the first."""
     positive = np.log10(x[x > 0])
+    if not len(positive):
+        return np.zeros(x.shape)
     step = np.ptp(positive) / max(len(positive) - 1, 1) or 1.0
-    out = np.full(x.shape, (positive.min() if len(positive) else 0.0) - step)
+    out = np.full(x.shape, positive.min() - step)
     out[x > 0] = positive
     return out
 

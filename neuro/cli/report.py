@@ -9,10 +9,17 @@ def report(
     chip: Chip = "loihi1",
     as_json: AsJson = False,
 ) -> None:
-    """Write report.html and report.json of a run that was deployed on this chip."""
-    from hwsim.chips.files import load_neurocores
-    from neuro.reporting import write
+    """Write report.html and report.json of a run that was deployed on this chip.
+
+    On crossbars the page's data are those of deploy.json.
+    """
+    import hwsim
+    from neuro import crossbar_report, reporting
     from neuro.runs import open_run
 
-    page, data = write(open_run(run), load_neurocores(chip), given=chip)
+    spec, folder = hwsim.load_chip(chip), open_run(run)
+    if isinstance(spec, hwsim.CrossbarChip):
+        page, data = crossbar_report.write(folder, spec, given=chip)
+    else:
+        page, data = reporting.write(folder, spec, given=chip)
     emit({"html": str(page), "json": str(data)}, [f"report     {page}"], as_json=as_json)

@@ -1,7 +1,10 @@
 """Chips of crossbars on the command line: deployed, aged, compared; every error in one line."""
 
 import json
+import re
 import shutil
+from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -9,8 +12,9 @@ from rich.console import Console
 
 import hwsim
 from neuro.cli import crossbar
+from neuro.crossbar import deploy
 from neuro.durations import duration_words, parse_duration, parse_durations
-from neuro.runs import run_for
+from neuro.runs import open_run, run_for
 from neuro.training.train import train
 from tests.neuro.test_cli import assert_one_line, parts_below
 from tests.neuro.tiny import TINY, tiny
@@ -29,20 +33,27 @@ def trained(tmp_path_factory):
 
 @pytest.fixture
 def run(trained, tmp_path):
-    return shutil.copytree(trained, tmp_path / trained.name)
+    """A copy of the trained run, not deployed."""
+    without = shutil.ignore_patterns("deploy-*")
+    return shutil.copytree(trained, tmp_path / trained.name, ignore=without)
+
+
+@pytest.fixture(scope="module")
+def once(trained):
+    """The trained run deployed on two chips."""
+    return deploy(open_run(trained), hwsim.load_chip(CHIP), n_chips=2)
 
 
 @pytest.fixture
-def deployed(run, neuro):
-    """A deployment on two chips: its folder, and what was written."""
-    code, out, err = neuro("deploy", run, "--chip", CHIP, "--chips", 2, "--json")
-    assert code == 0, err
-    return run / f"deploy-{CHIP}", json.loads(out)
+def deployed(trained, once, tmp_path):
+    """A copy of the deployed run, and what was written."""
+    return shutil.copytree(trained, tmp_path / trained.name), once
 
 
-def test_a_deployment_on_chips_says_what_each_did(run, deployed):
-    folder, said = deployed
-    assert json.loads((folder / "deploy.json").read_text(encoding="utf-8")) == said
+def test_a_deployment_on_chips_says_what_each_did(deployed):
+    run, said = deployed
+    stored = (run / f"deploy-{CHIP}" / "deploy.json").read_text(encoding="utf-8")
+    assert json.loads(stored) == json.loads(json.dumps(said))
     assert (said["family"], said["chip"], said["device"]) == ("crossbar", CHIP, "taox-40nm")
     assert said["seeds"] == [0, 1]
     assert len(said["n_correct"]) == 2
@@ -66,19 +77,15 @@ def test_a_deployment_on_chips_says_what_each_did(run, deployed):
     assert not parts_below(run)
 
 
-def test_figures_are_the_same_bytes_twice(run, deployed, neuro):
-    folder, said = deployed
+def test_a_reader_gets_lines_and_the_same_bytes_twice(deployed, neuro):
+    """Every number of the lines is one of the file; nothing in the files is new the second time."""
+    run, said = deployed
+    folder = run / f"deploy-{CHIP}"
     assert said["figures"] == ["conductances.svg", "energy.svg", "wires.svg"]
     before = {name: (folder / name).read_bytes() for name in [*said["figures"], "deploy.json"]}
     assert all(b"<svg" in before[name] for name in said["figures"])
-    assert neuro("deploy", run, "--chip", CHIP, "--chips", 2)[0] == 0
-    assert {name: (folder / name).read_bytes() for name in before} == before
-
-
-def test_a_reader_gets_lines(run, deployed, neuro):
-    """Every number of the lines is one of the file."""
-    _, said = deployed
     code, out, err = neuro("deploy", run, "--chip", CHIP, "--chips", 2)
+    assert {name: (folder / name).read_bytes() for name in before} == before
     assert code == 0, err
     lines = out.splitlines()
     words = ["accuracy", "network", "exactness", "energy", "latency", "arrays", "area", "clipped"]
@@ -145,7 +152,46 @@ def test_a_network_trained_with_noise_is_taken_if_there_is_one(run, neuro):
     assert "trained with noise" in neuro(*words)[1].splitlines()[1]
 
 
-def test_the_same_chips_are_read_at_every_age(run, neuro):
+def test_a_report_is_one_page_that_needs_nothing_else(deployed, neuro):
+    run, _ = deployed
+    assert neuro("age", run, "--chips", 1, "--times", "0s")[0] == 0
+    code, out, err = neuro("report", run, "--chip", CHIP, "--json")
+    assert code == 0, err
+    files = json.loads(out)
+    page = Path(files["html"]).read_text(encoding="utf-8")
+    assert Path(files["json"]).name == "deploy.json"
+    assert page.count('<img src="data:image/svg+xml;base64,') == 4  # with that of ageing
+    assert not re.search(r'(?:src|href)="(?!data:|#)', page)
+    for words in (run.name, "conv1", "energy.adc", "power.host", "taox-40nm: faults"):
+        assert words in page
+    ElementTree.fromstring(re.sub(r"<(meta[^>]*|img[^>]*|!DOCTYPE html)>", "", page))
+    before = page
+    assert neuro("report", run, "--chip", CHIP)[0] == 0
+    assert Path(files["html"]).read_text(encoding="utf-8") == before
+
+
+def test_reports_that_cannot_be_written(deployed, neuro, tmp_path):
+    run, _ = deployed
+    folder = run / f"deploy-{CHIP}"
+    own = tmp_path / f"{CHIP}.toml"
+    assert neuro("chips", "copy", CHIP, own)[0] == 0
+    own.write_text(own.read_text("utf-8").replace("count = 64", "count = 32"), encoding="utf-8")
+    assert_one_line(neuro("report", run, "--chip", own), "was deployed on another 'rram-40nm'")
+    (folder / "wires.svg").unlink()
+    assert_one_line(neuro("report", run, "--chip", CHIP), "wires.svg is missing: deploy again")
+    content = json.loads((folder / "deploy.json").read_text(encoding="utf-8"))
+    del content["layers"]
+    (folder / "deploy.json").write_text(json.dumps(content), encoding="utf-8")
+    (folder / "wires.svg").touch()
+    assert_one_line(neuro("report", run, "--chip", CHIP), "deploy.json is damaged")
+    assert not (folder / "report.html").exists()
+    shutil.rmtree(folder)
+    answer = neuro("report", run, "--chip", CHIP)
+    assert_one_line(answer, "was not deployed on 'rram-40nm'", "neuro deploy")
+
+
+def test_the_same_chips_are_read_at_every_age(deployed, neuro):
+    run, fresh = deployed
     words = ("age", run, "--chip", CHIP, "--chips", 2, "--times", "1y,0s,1h")
     code, out, err = neuro(*words, "--json")
     assert code == 0, err
@@ -154,7 +200,6 @@ def test_the_same_chips_are_read_at_every_age(run, neuro):
     assert [(t["time"], t["time_s"]) for t in said["times"]] == [
         ("0s", 0.0), ("1h", 3600.0), ("1y", parse_duration("1y")),
     ]  # fmt: skip
-    fresh = json.loads(neuro("deploy", run, "--chip", CHIP, "--chips", 2, "--json")[1])
     assert said["times"][0]["n_correct"] == fresh["n_correct"]
     assert said["times"][0]["mean"] == fresh["accuracy"]["mean"]
     drawn = (folder / "age.svg").read_bytes()
