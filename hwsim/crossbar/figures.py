@@ -39,7 +39,7 @@ def draw_conductances(cells: Mapping[str, FloatArray], width: float) -> "Figure"
     figure = new_figure(width, HEIGHT + 24 + BELOW)
     axes = new_axes(figure, LEFT, 24, width - LEFT - RIGHT, HEIGHT)
     values = [1e6 * np.ravel(g) for g in cells.values()]
-    ends = min(0.0, *(v.min() for v in values)), max(v.max() for v in values)
+    ends = min(0.0, *(v.min() for v in values)), max(v.max() for v in values) or 1.0
     edges = np.linspace(*ends, BINS + 1)
     for i, v in enumerate(values):
         counts, tone = np.histogram(v, edges)[0], colour(TONES[i])
