@@ -1,12 +1,12 @@
 """Leaky integrate-and-fire layers over whole sequences, in every convention of `hwsim.Neuron`."""
 
-from collections.abc import Callable
-
 import torch
 from torch import Tensor, nn
 
 from hwsim.network import Shape
 from hwsim.neuron import EMITS, FIRES, RESETS, Emits, Fires, Neuron, Reset
+from neuro.spiking.fused import run
+from neuro.spiking.loop import LIFState
 from neuro.spiking.surrogate import Spike, surrogate
 
 
@@ -71,10 +71,17 @@ class LIF(nn.Module):
 
         A layer that emits nothing returns its potential instead.
         """
+        return self.stream(a)[0]
+
+    def stream(self, a: Tensor, state: LIFState | None = None) -> tuple[Tensor, LIFState]:
+        """As `forward`, going on from the `state` of an earlier call; and the state after it.
+
+        Gradients flow through a state; `state.detach()` cuts them.
+        """
         decay_u, decay_v = self.decay_u.clamp(0, 1), self.decay_v.clamp(0, 1)
         bias = 0.0 if self.bias is None else self.bias
-        return run_lif(a * self.input_gain if self.input_gain != 1 else a, self, decay_u, decay_v,
-                       self.v_th, bias)  # fmt: skip
+        a = a * self.input_gain if self.input_gain != 1 else a
+        return run(a, self, decay_u, decay_v, self.v_th, bias, state)
 
     def neuron(self, shape: Shape) -> Neuron:
         """The same neuron as plain arrays, for a population of `shape`."""
@@ -101,47 +108,3 @@ class LIF(nn.Module):
             f"decay_u={self.decay_u.item():g}, decay_v={self.decay_v.item():g}, "
             f"v_th={self.v_th.item():g}, reset={self.reset}{late}, emits={self.emits}"
         )
-
-
-def run_lif(
-    a: Tensor,
-    how: LIF,
-    decay_u: Tensor | float,
-    decay_v: Tensor | float,
-    v_th: Tensor | float,
-    bias: Tensor | float,
-) -> Tensor:
-    """The time loop of `LIF` with given constants; `how` supplies the conventions."""
-    u = torch.zeros_like(a[0])
-    v = torch.full_like(a[0], how.v_init)
-    fired = torch.zeros_like(a[0])
-    rest = torch.zeros_like(a[0]) if how.refractory else None
-    out = []
-    for a_t in a.unbind(0):
-        u = decay_u * u + a_t if how.has_current else a_t
-        if how.reset_late and how.reset == "zero":
-            v = v * (1 - fired)
-        v = decay_v * v + u + bias
-        if how.reset_late and how.reset == "subtract":
-            v = v - v_th * fired
-        if rest is not None:
-            v = torch.where(rest > 0, 0.0, v)
-            rest = (rest - 1).clamp(min=0)
-        if how.emits == "nothing":
-            out.append(v)
-            continue
-        s = fire(v - v_th, how.fires, how.spike)
-        out.append(s * v if how.emits == "graded" else s)
-        fired = s.detach() if how.detach_reset else s
-        if rest is not None:
-            rest = torch.where(s > 0, float(how.refractory), rest)
-        if not how.reset_late and how.reset == "zero":
-            v = v * (1 - fired)
-        elif not how.reset_late and how.reset == "subtract":
-            v = v - v_th * fired
-    return torch.stack(out)
-
-
-def fire(x: Tensor, fires: Fires, spike: Callable[[Tensor], Tensor]) -> Tensor:
-    """1 where `x > 0`, or for "reached" where `x >= 0`: one minus a spike of -x."""
-    return spike(x) if fires == "above" else 1 - spike(-x)

@@ -1,98 +1,96 @@
 """Surrogate gradients: a step forward, a smooth bump backward.
 
-Every one takes `x = v - v_th` and returns 1 where `x > 0`. Those that snnTorch has are snnTorch's;
-the others follow the papers named beside them.
+Every one takes `x = v - v_th` and returns 1 where `x > 0`. Those that snnTorch has, have its
+gradients; the others follow the papers named beside them.
 """
 
+import math
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
-import snntorch.surrogate as snntorch_surrogate
 import torch
 from torch import Tensor
 
 Spike = Callable[[Tensor], Tensor]
 
 
-class _Box(torch.autograd.Function):
-    """Gradient height where |x| < half_width, else 0 [Lin2025; Wu2018]."""
+@dataclass(frozen=True, slots=True)
+class Bump:
+    """A surrogate of this module, which the kernels have too.
+
+    Attributes:
+        name: in `SURROGATES`. shape: its alpha, slope or half width. height: of a box or triangle.
+    """
+
+    name: str
+    shape: float
+    height: float = 1.0
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """1 where x > 0."""
+        return _Step.apply(x, self)
+
+    def gradient(self, x: Tensor) -> Tensor:
+        """The bump at x."""
+        return GRADIENTS[self.name](x, self)
+
+
+class _Step(torch.autograd.Function):
+    """1 where x > 0, with the gradient of a bump, in the dtype of x."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, half_width: float, height: float) -> Tensor:
+    def forward(ctx: Any, x: Tensor, bump: Bump) -> Tensor:
         ctx.save_for_backward(x)
-        ctx.shape = (half_width, height)
-        return (x > 0).to(x.dtype)
-
-    @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None]:
-        (x,) = ctx.saved_tensors
-        half_width, height = ctx.shape
-        return grads[0] * height * (x.abs() < half_width).to(x.dtype), None, None
-
-
-class _Triangle(torch.autograd.Function):
-    """Gradient height max(0, 1 - |x| / half_width) [Chowdhury2021; Bellec2018]."""
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, half_width: float, height: float) -> Tensor:
-        ctx.save_for_backward(x)
-        ctx.shape = (half_width, height)
-        return (x > 0).to(x.dtype)
-
-    @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None]:
-        (x,) = ctx.saved_tensors
-        half_width, height = ctx.shape
-        return grads[0] * height * (1 - x.abs() / half_width).clamp(min=0), None, None
-
-
-class _Sigmoid(torch.autograd.Function):
-    """Gradient of a sigmoid; snnTorch's is NaN where exp(-slope x) overflows."""
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, slope: float) -> Tensor:
-        ctx.save_for_backward(x)
-        ctx.slope = slope
+        ctx.bump = bump
         return (x > 0).to(x.dtype)
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None]:
         (x,) = ctx.saved_tensors
-        y = torch.sigmoid(ctx.slope * x)
-        return grads[0] * ctx.slope * y * (1 - y), None
+        return grads[0] * ctx.bump.gradient(x), None
 
 
-def _in_kind(spike: Spike) -> Spike:
-    """The same, in the dtype of x: snnTorch's spikes are float32 always."""
-    return lambda x: spike(x).to(x.dtype)
+def _sigmoid(x: Tensor, bump: Bump) -> Tensor:
+    y = torch.sigmoid(bump.shape * x)  # finite far away, where snnTorch's is NaN
+    return bump.shape * y * (1 - y)
 
 
-def atan(alpha: float = 2.0) -> Spike:
+GRADIENTS: dict[str, Callable[[Tensor, Bump], Tensor]] = {
+    "atan": lambda x, b: b.shape / 2 / (1 + (math.pi / 2 * b.shape * x) ** 2),
+    "fast_sigmoid": lambda x, b: 1 / (1 + b.shape * x.abs()) ** 2,
+    "sigmoid": _sigmoid,
+    "box": lambda x, b: b.height * (x.abs() < b.shape).to(x.dtype),
+    "triangle": lambda x, b: b.height * (1 - x.abs() / b.shape).clamp(min=0),
+}
+
+
+def atan(alpha: float = 2.0) -> Bump:
     """Gradient (alpha / 2) / (1 + (pi alpha x / 2)^2), snnTorch's."""
-    return _in_kind(snntorch_surrogate.atan(alpha=alpha))
+    return Bump("atan", alpha)
 
 
-def fast_sigmoid(slope: float = 25.0) -> Spike:
+def fast_sigmoid(slope: float = 25.0) -> Bump:
     """Gradient 1 / (1 + slope |x|)^2, snnTorch's."""
-    return _in_kind(snntorch_surrogate.fast_sigmoid(slope=slope))
+    return Bump("fast_sigmoid", slope)
 
 
-def sigmoid(slope: float = 4.0) -> Spike:
+def sigmoid(slope: float = 4.0) -> Bump:
     """Gradient slope sigma(slope x) (1 - sigma(slope x))."""
-    return lambda x: _Sigmoid.apply(x, slope)
+    return Bump("sigmoid", slope)
 
 
-def box(half_width: float = 0.5, height: float = 1.0) -> Spike:
-    """Gradient height within `half_width` of the threshold."""
-    return lambda x: _Box.apply(x, half_width, height)
+def box(half_width: float = 0.5, height: float = 1.0) -> Bump:
+    """Gradient height where |x| < half_width, else 0 [Lin2025; Wu2018]."""
+    return Bump("box", half_width, height)
 
 
-def triangle(half_width: float = 1.0, height: float = 0.3) -> Spike:
-    """Gradient height max(0, 1 - |x| / half_width)."""
-    return lambda x: _Triangle.apply(x, half_width, height)
+def triangle(half_width: float = 1.0, height: float = 0.3) -> Bump:
+    """Gradient height max(0, 1 - |x| / half_width) [Chowdhury2021; Bellec2018]."""
+    return Bump("triangle", half_width, height)
 
 
-SURROGATES: dict[str, Callable[..., Spike]] = {
+SURROGATES: dict[str, Callable[..., Bump]] = {
     "atan": atan,
     "fast_sigmoid": fast_sigmoid,
     "sigmoid": sigmoid,
@@ -101,7 +99,7 @@ SURROGATES: dict[str, Callable[..., Spike]] = {
 }
 
 
-def surrogate(name: str, **shape: float) -> Spike:
+def surrogate(name: str, **shape: float) -> Bump:
     """A surrogate by name, e.g. `surrogate("atan", alpha=5.0)`.
 
     Raises:

@@ -18,7 +18,7 @@ from hwsim.network import Population, Shape, WeightWord
 from hwsim.neuron import BIAS_EXP_MAX, BIAS_MANT_MAX, V_TH_MAX, FixedNeuron, Neuron
 from hwsim.quantization import choose_scales, fixed_neuron, quantize_weights
 from neuro.models.stack import Block, Stack
-from neuro.spiking.lif import run_lif
+from neuro.spiking.fused import run
 from neuro.to_network import export
 
 FLOAT32_EXACT = 1 << 24
@@ -97,7 +97,7 @@ class QuantBlock(nn.Module):
             bias = neurons.bias + (rounded - neurons.bias).detach()
         decay_u, decay_v = real(4095 - fixed.du, 4096), real(4096 - fixed.dv, 4096)
         a = _product(self.synapses, weight, spikes.to(dtype))
-        return run_lif(a, neurons, decay_u, decay_v, v_th, bias)
+        return run(a, neurons, decay_u, decay_v, v_th, bias)[0]
 
     @torch.no_grad()
     def integer_steps(self, spikes: Tensor) -> Tensor:
