@@ -36,59 +36,59 @@ def forward(
         ku, kv, b, us = decay_u[lo:hi], decay_v[lo:hi], bias[lo:hi], u[lo:hi]
         vs, os, rs = v[lo:hi], owed[lo:hi], rest[lo:hi]
         for t in range(a.shape[0]):
-            at, ot, xt = a[t, lo:hi], out[t, lo:hi], x[t if keeps_x else 0, lo:hi]
+            a_t, out_t, x_t = a[t, lo:hi], out[t, lo:hi], x[t if keeps_x else 0, lo:hi]
             th = v_th[t if per_step else 0, lo:hi]
             if has_current:
                 uk = u_kept[t if keeps_u else 0, lo:hi]
                 for i in range(n):
-                    u_i = ku[i] * us[i] + at[i]
+                    u_i = ku[i] * us[i] + a_t[i]
                     us[i] = u_i
                     uk[i] = u_i
-                at = us
+                a_t = us
             if late:
                 for i in range(n):
-                    xt[i] = (kv[i] * vs[i] + at[i] + b[i]) - os[i]
+                    x_t[i] = (kv[i] * vs[i] + a_t[i] + b[i]) - os[i]
             else:
                 for i in range(n):
-                    xt[i] = kv[i] * vs[i] + at[i] + b[i]
+                    x_t[i] = kv[i] * vs[i] + a_t[i] + b[i]
             if refractory > 0:
-                ht = held[t, lo:hi]
+                held_t = held[t, lo:hi]
                 for i in range(n):
                     r = rs[i]
-                    ht[i] = 1 if r > zero else 0
-                    xt[i] = zero if r > zero else xt[i]
+                    held_t[i] = 1 if r > zero else 0
+                    x_t[i] = zero if r > zero else x_t[i]
                     rs[i] = max(r - one, zero)
             if emits == 0:
                 for i in range(n):
-                    ot[i] = xt[i]
-                    vs[i] = xt[i]
+                    out_t[i] = x_t[i]
+                    vs[i] = x_t[i]
                 continue
             if reached:
                 for i in range(n):
-                    ot[i] = one if xt[i] >= th[i] else zero
+                    out_t[i] = one if x_t[i] >= th[i] else zero
             else:
                 for i in range(n):
-                    ot[i] = one if xt[i] > th[i] else zero
+                    out_t[i] = one if x_t[i] > th[i] else zero
             if refractory > 0:
                 r_new = a.dtype.type(refractory)
                 for i in range(n):
-                    rs[i] = r_new if ot[i] > zero else rs[i]
+                    rs[i] = r_new if out_t[i] > zero else rs[i]
             if reset == ZERO:
                 for i in range(n):
-                    vs[i] = zero if ot[i] > zero else xt[i]
+                    vs[i] = zero if out_t[i] > zero else x_t[i]
             elif reset == SUBTRACT and late:
                 for i in range(n):
-                    os[i] = th[i] * ot[i]
-                    vs[i] = xt[i]
+                    os[i] = th[i] * out_t[i]
+                    vs[i] = x_t[i]
             elif reset == SUBTRACT:
                 for i in range(n):
-                    vs[i] = xt[i] - th[i] * ot[i]
+                    vs[i] = x_t[i] - th[i] * out_t[i]
             else:
                 for i in range(n):
-                    vs[i] = xt[i]
+                    vs[i] = x_t[i]
             if emits == 2:
                 for i in range(n):
-                    ot[i] = ot[i] * xt[i]
+                    out_t[i] = out_t[i] * x_t[i]
 
 
 @njit(allocates=False)
@@ -117,25 +117,25 @@ def backward(
         g_ku, g_kv, g_b = g_decay_u[lo:hi], g_decay_v[lo:hi], g_bias[lo:hi]
         for back in range(g.shape[0]):
             t = g.shape[0] - 1 - back
-            gt, xt, gx = g[t, lo:hi], x[t, lo:hi], ga[t, lo:hi]
+            g_t, x_t, gx = g[t, lo:hi], x[t, lo:hi], ga[t, lo:hi]
             th, g_tht = v_th[t if per_step else 0, lo:hi], g_th[t if per_step else 0, lo:hi]
             if emits == 0:
                 for i in range(n):
-                    gx[i] = gt[i] + gvs[i]
+                    gx[i] = g_t[i] + gvs[i]
             else:
-                _bumps(xt, th, bump, shape, height, bumps)
+                _bumps(x_t, th, bump, shape, height, bumps)
                 if reached:
                     for i in range(n):
-                        spikes[i] = one if xt[i] >= th[i] else zero
+                        spikes[i] = one if x_t[i] >= th[i] else zero
                 else:
                     for i in range(n):
-                        spikes[i] = one if xt[i] > th[i] else zero
-                _through_spike(gt, xt, th, spikes, bumps, gvs, gos, reset, late, emits, detached,
+                        spikes[i] = one if x_t[i] > th[i] else zero
+                _through_spike(g_t, x_t, th, spikes, bumps, gvs, gos, reset, late, emits, detached,
                                wants_th, g_tht, gx)  # fmt: skip
             if refractory:
-                ht = held[t, lo:hi]
+                held_t = held[t, lo:hi]
                 for i in range(n):
-                    gx[i] = zero if ht[i] > 0 else gx[i]
+                    gx[i] = zero if held_t[i] > 0 else gx[i]
             if late:
                 for i in range(n):
                     gos[i] = -gx[i]
@@ -166,26 +166,26 @@ def backward(
 
 @njit(inline=True, allocates=False)
 def _through_spike(
-    gt, x, th, spikes, bumps, gv, gowed, reset, late, emits, detached, wants_th, g_th, gx
+    g_t, x, th, spikes, bumps, gv, gowed, reset, late, emits, detached, wants_th, g_th, gx
 ):
     """Gradient of the potential before the reset, `gx`, and of the threshold, added to `g_th`."""
     zero = gx.dtype.type(0)
     if emits == 1 and detached and not wants_th:  # what most networks are
         if reset == ZERO:
             for i in range(x.shape[0]):
-                gx[i] = gt[i] * bumps[i] + (zero if spikes[i] > zero else gv[i])
+                gx[i] = g_t[i] * bumps[i] + (zero if spikes[i] > zero else gv[i])
         else:
             for i in range(x.shape[0]):
-                gx[i] = gt[i] * bumps[i] + gv[i]
+                gx[i] = g_t[i] * bumps[i] + gv[i]
         return
     graded, full = emits == 2, not detached
     zeroes, subtracts = reset == ZERO, reset == SUBTRACT
     for i in range(x.shape[0]):
         g_removed = gowed[i] if late else -gv[i]
         removed = x[i] if zeroes else (th[i] if subtracts else zero)
-        g_spike = (gt[i] * x[i] if graded else gt[i]) + (g_removed * removed if full else zero)
+        g_spike = (g_t[i] * x[i] if graded else g_t[i]) + (g_removed * removed if full else zero)
         through = g_spike * bumps[i]
-        direct = gv[i] + (gt[i] * spikes[i] if graded else zero)
+        direct = gv[i] + (g_t[i] * spikes[i] if graded else zero)
         gx[i] = through + direct + (g_removed * spikes[i] if zeroes else zero)
         g_th[i] += (g_removed * spikes[i] if subtracts else zero) - through
 
