@@ -223,8 +223,8 @@ class Device(Spec):
         Raises:
             ValueError: if the laws say nothing of that time or temperature.
         """
-        if not 0 <= time_s < np.inf:
-            raise ValueError(f"time_s is {time_s}, must be seconds, 0 or more")
+        if not isinstance(time_s, int | float | np.number) or not 0 <= time_s < np.inf:
+            raise ValueError(f"time_s is {time_s!r}, must be seconds, 0 or more")
         time_s = self._at_reference(time_s, temperature_k)
         if time_s == 0:
             return 0.0

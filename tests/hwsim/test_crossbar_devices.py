@@ -360,6 +360,7 @@ def test_a_device_that_cannot_be_is_one_clear_line(changes, message):
     [
         (lambda c: c.at(-1), "must be seconds, 0 or more"),
         (lambda c: c.at(np.nan), "must be seconds"),
+        (lambda c: c.at("1h"), "time_s is '1h', must be seconds"),
         (lambda c: c.at(0, 350.0), r"at 350 K is not known, .*\(not published\)"),
         (lambda c: c.at(0, -1.0), "must be kelvins above 0"),
         (lambda c: c.reprogram([1e-6], rng()), r"of shape \(1,\) for cells of \(2,\)"),
