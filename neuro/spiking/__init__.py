@@ -2,6 +2,8 @@
 
 from neuro.spiking.delay import Delay
 from neuro.spiking.lif import LIF
-from neuro.spiking.surrogate import SURROGATES, Spike, surrogate
+from neuro.spiking.loop import LIFState
+from neuro.spiking.snntorch_fused import fuse
+from neuro.spiking.surrogate import SURROGATES, Bump, Spike, surrogate
 
-__all__ = ["LIF", "SURROGATES", "Delay", "Spike", "surrogate"]
+__all__ = ["LIF", "SURROGATES", "Bump", "Delay", "LIFState", "Spike", "fuse", "surrogate"]
