@@ -14,6 +14,10 @@ Accelerator = Annotated[
 ]
 Many = Annotated[int, typer.Option(min=1, help="chips of crossbars, with fresh devices each")]
 Few = Annotated[int | None, typer.Option(min=1, help="test samples, all by default")]
+TRAINED = {
+    "noise": "real numbers, trained with noise",
+    "float": "real numbers, trained without noise",
+}
 
 
 def compare(
@@ -24,7 +28,7 @@ def compare(
     samples: Few = None,
     figure: Annotated[Path | None, typer.Option(help="also draw it: .svg, .png or .pdf")] = None,
     root: Root = None,
-    seed: int = 0,
+    seed: Annotated[int, typer.Option(min=0, help="of devices and maps")] = 0,
     as_json: AsJson = False,
 ) -> None:
     """Compare a run's network on several chips: accuracy, energy, latency, area, with bands."""
@@ -33,6 +37,7 @@ def compare(
     from hwsim.comparison import compare as compared
     from hwsim.report.comparison_figure import as_text, draw_comparison
     from hwsim.report.standalone import check_format, save_figure
+    from neuro.crossbar import real_network
     from neuro.mapping import profile_samples
     from neuro.runs import open_run
     from neuro.training.train import load_splits
@@ -42,13 +47,8 @@ def compare(
     specs = [hwsim.load_chip(name.strip()) for name in chips.split(",")]
     prices = None if accelerator == "none" else load_accelerator(accelerator)
     folder = open_run(run)
-    net, integers = (
-        hwsim.load_network(p)
-        for p in (
-            folder.noise_network if folder.noise_network.exists() else folder.real_network,
-            folder.chip_network,
-        )
-    )
+    net, which = real_network(folder, None)
+    integers = hwsim.load_network(folder.chip_network)
     calibration = profile_samples(folder, root=root).frames
     test = load_splits(folder, root).test
     with err.status("comparing") as status:
@@ -66,6 +66,12 @@ def compare(
         )
     if figure is not None:
         save_figure(lambda width: draw_comparison(rows, width), figure)
-    content = {"run": folder.path.name, "chips": [row.as_dict() for row in rows]}
-    said = [f"figure     {figure}"] if figure else []
+    networks = {"neurocore": f"integers of {folder.recipe.qat.chip}", "crossbar": TRAINED[which]}
+    content = {
+        "run": folder.path.name,
+        "networks": networks,
+        "chips": [row.as_dict() for row in rows],
+    }
+    said = [f"networks   neurocores: {networks['neurocore']}; crossbars: {networks['crossbar']}"]
+    said += [f"figure     {figure}"] if figure else []
     emit(content, as_text(rows) + said, as_json=as_json)

@@ -161,8 +161,7 @@ def lines(content: dict[str, Any]) -> list[str]:
         f"{units.number(content['cells'])} cells{host}",
         f"area       {banded(content['area_band_m2'], 'm2')}",
         f"clipped    {units.percent(share)} of conversions",
-        f"write      {banded(content['programming']['energy_band'], 'J')}, "
-        f"{units.si(content['programming']['seconds'], 's')} one cell after the other",
+        f"write      {written(content['programming'])}",
         f"not known  {'; '.join([*unknown, *of_device]) or 'nothing'}",
     ]
 
@@ -180,6 +179,16 @@ def banded(band: dict[str, float] | None, unit: str) -> str:
     if band is None:
         return units.UNKNOWN
     return units.band(band["median"], band["p10"], band["p90"], unit)
+
+
+def written(part: dict[str, Any]) -> str:
+    """Energy and time of programming all cells once."""
+    from hwsim.report import units
+
+    energy, seconds = banded(part["energy_band"], "J"), part["seconds"]
+    if seconds is None:
+        return energy if part["energy_band"] is None else f"{energy}; its time is not known"
+    return f"{energy}, {units.si(seconds, 's')} one cell after the other"
 
 
 def interval(content: dict[str, Any]) -> str:

@@ -143,6 +143,33 @@ def test_age_calibration_and_host_change_what_the_chips_do(run, neuro):
     assert "readout on the host" in "".join(crossbar.lines(hosted))
 
 
+def test_what_was_not_published_of_writing_is_said_once():
+    band = {"median": 2e-6, "p10": 1e-6, "p90": 3e-6}
+    for energy, seconds, said in (
+        (None, None, "not known"),
+        (band, None, "2 µJ [1, 3]; its time is not known"),
+        (band, 0.1, "2 µJ [1, 3], 100 ms one cell after the other"),
+    ):
+        assert crossbar.written({"energy_band": energy, "seconds": seconds}) == said
+
+
+def test_a_comparison_says_which_network_ran_where(run, neuro):
+    words = ("compare", run, "--chips", f"loihi2,{CHIP}", "--n-chips", 1, "--samples", 4)
+    code, out, err = neuro(*words, "--json")
+    assert code == 0, err
+    said = json.loads(out)
+    assert [row["name"] for row in said["chips"]] == ["loihi2", CHIP, "ann-int8-45nm"]
+    assert said["networks"] == {
+        "neurocore": "integers of loihi1",
+        "crossbar": "real numbers, trained without noise",
+    }
+    shutil.copy(run / "network.h5", run / "noise.h5")
+    code, out, err = neuro(*words)
+    assert code == 0, err
+    assert "crossbars: real numbers, trained with noise" in out.splitlines()[-1]
+    assert neuro(*words, "--seed", -1)[0] == 2
+
+
 def test_a_network_trained_with_noise_is_taken_if_there_is_one(run, neuro):
     words = ("deploy", run, "--chip", CHIP, "--chips", 1)
     assert_one_line(neuro(*words, "--network", "noise"), "no network trained with noise")
