@@ -527,5 +527,4 @@ def test_a_command_for_neurocores_refuses_a_chip_of_crossbars(trained, neuro):
     said = ("rram-40nm is a chip of crossbars, this needs one of neurocores",)
     assert_one_line(neuro("fits", trained[0], "--chip", "rram-40nm"), *said)
     assert_one_line(neuro("map", trained[0], "--chip", "rram-40nm"), *said)
-    assert_one_line(neuro("report", trained[0], "--chip", "rram-40nm"), *said)
     assert_one_line(neuro("export", trained[0], "--to", "sanafe", "--chip", "rram-40nm"), *said)
