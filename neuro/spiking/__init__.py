@@ -3,7 +3,19 @@
 from neuro.spiking.delay import Delay
 from neuro.spiking.lif import LIF
 from neuro.spiking.loop import LIFState
+from neuro.spiking.recurrent import RecurrentLIF, RecurrentState
 from neuro.spiking.snntorch_fused import fuse
 from neuro.spiking.surrogate import SURROGATES, Bump, Spike, surrogate
 
-__all__ = ["LIF", "SURROGATES", "Bump", "Delay", "LIFState", "Spike", "fuse", "surrogate"]
+__all__ = [
+    "LIF",
+    "SURROGATES",
+    "Bump",
+    "Delay",
+    "LIFState",
+    "RecurrentLIF",
+    "RecurrentState",
+    "Spike",
+    "fuse",
+    "surrogate",
+]

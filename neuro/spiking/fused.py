@@ -49,7 +49,7 @@ WORTH_A_THREAD = 1 << 17  # neurons times steps below which a second thread cost
 
 
 @dataclass(frozen=True, slots=True)
-class _How:
+class Codes:
     """Conventions as the kernels take them."""
 
     has_current: bool
@@ -64,7 +64,8 @@ class _How:
     height: float
 
     @classmethod
-    def of(cls, how: Conventions) -> "_How":
+    def of(cls, how: Conventions) -> "Codes":
+        """Of a layer."""
         bump = how.spike if isinstance(how.spike, Bump) else surrogate("box")
         fires: Fires = how.fires
         return cls(
@@ -123,14 +124,26 @@ def fused_lif(
 ) -> tuple[Tensor, LIFState]:
     """As `run_lif`, for what `has_kernel` says yes to. Spikes and states are the same bits."""
     u, v, owed, rest, step = state or first_state(a, how)
-    rows = threshold_rows(v_th, a, step)
-    th = _lanes(rows, a).unsqueeze(0) if rows is v_th else rows.unsqueeze(1).expand(a.shape)
-    constants = (_lanes(decay_u, a), _lanes(decay_v, a), th.to(a.dtype), _lanes(bias, a))
+    constants, codes = kernel_inputs(a, how, decay_u, decay_v, v_th, bias, step)
     inputs = (a, *constants, u, v, owed)
     keeps = torch.is_grad_enabled() and any(tensor.requires_grad for tensor in inputs)
-    out, *after = _FusedLIF.apply(*inputs, rest, _How.of(how), keeps)
-    u, v, owed, rest = after
+    out, u, v, owed, rest = _FusedLIF.apply(*inputs, rest, codes, keeps)
     return out, LIFState(u, v, owed, rest, step + a.shape[0])
+
+
+def kernel_inputs(
+    a: Tensor, how: Conventions, decay_u: Constant, decay_v: Constant, v_th: Constant,
+    bias: Constant, step: int,
+) -> tuple[tuple[Tensor, Tensor, Tensor, Tensor], Codes]:  # fmt: skip
+    """Constants for every neuron of every sample, and the conventions as numbers.
+
+    `v_th` has one row, or one per step, first; the others are (batch, *neurons).
+    """
+    rows = threshold_rows(v_th, a, step)
+    per_step = rows is not v_th and isinstance(rows, Tensor)
+    th = rows.unsqueeze(1).expand(a.shape) if per_step else _lanes(rows, a).unsqueeze(0)
+    lanes = _lanes(decay_u, a), _lanes(decay_v, a), th.to(a.dtype), _lanes(bias, a)
+    return lanes, Codes.of(how)
 
 
 def _lanes(value: Constant, a: Tensor) -> Tensor:
@@ -149,7 +162,7 @@ class _FusedLIF(torch.autograd.Function):
     @staticmethod
     def forward(
         ctx: Any, a: Tensor, decay_u: Tensor, decay_v: Tensor, v_th: Tensor, bias: Tensor,
-        u: Tensor, v: Tensor, owed: Tensor, rest: Tensor, how: _How, keeps: bool,
+        u: Tensor, v: Tensor, owed: Tensor, rest: Tensor, how: Codes, keeps: bool,
     ) -> tuple[Tensor, ...]:  # fmt: skip
         a, v_th = a.contiguous(), v_th.contiguous()
         decay_u, decay_v, bias = (c.contiguous() for c in (decay_u, decay_v, bias))
@@ -160,8 +173,8 @@ class _FusedLIF(torch.autograd.Function):
         u_kept = torch.empty_like(a) if keeps_u else torch.empty_like(one)
         held = torch.empty((a.shape[0] if how.refractory else 0, *a.shape[1:]), dtype=torch.uint8)
         conventions = (how.has_current, how.reset, how.late, how.reached, how.emits, how.refractory)
-        arrays = _rows(a), *_flat(decay_u, decay_v), _rows(v_th), *_flat(bias)
-        results = *_flat(*after), _rows(out), _rows(x), _rows(u_kept), _rows(held)
+        arrays = in_rows(a), *flat_lanes(decay_u, decay_v), in_rows(v_th), *flat_lanes(bias)
+        results = *flat_lanes(*after), in_rows(out), in_rows(x), in_rows(u_kept), in_rows(held)
         _in_runs(partial(kernels.forward, *arrays, *conventions, *results), a)
         if keeps:
             ctx.save_for_backward(x, u_kept, held, decay_u, decay_v, v_th, u, v)
@@ -174,7 +187,7 @@ class _FusedLIF(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, *grads: Tensor | None) -> tuple[Tensor | None, ...]:
         x, u_kept, held, decay_u, decay_v, v_th, u, v = ctx.saved_tensors
-        how: _How = ctx.how
+        how: Codes = ctx.how
         g = torch.zeros_like(x) if grads[0] is None else grads[0].contiguous()
         states = [
             torch.zeros_like(u, memory_format=torch.contiguous_format) if s is None else s.clone()
@@ -183,11 +196,23 @@ class _FusedLIF(torch.autograd.Function):
         ga = torch.empty_like(g)
         wants_u, wants_v, wants_th, wants_bias = ctx.needs_input_grad[1:5]
         sums = [torch.zeros_like(c) for c in (decay_u, decay_v, v_th, decay_v)]
-        read = (_rows(g), _rows(x), _rows(u_kept), _rows(held), *_flat(decay_u, decay_v))
-        before = (_rows(v_th), *_flat(u.contiguous(), v.contiguous()))
+        read = (
+            in_rows(g),
+            in_rows(x),
+            in_rows(u_kept),
+            in_rows(held),
+            *flat_lanes(decay_u, decay_v),
+        )
+        before = (in_rows(v_th), *flat_lanes(u.contiguous(), v.contiguous()))
         conventions = (how.has_current, how.reset, how.late, how.reached, how.emits, how.detached,
                        how.bump, how.shape, how.height)  # fmt: skip
-        written = (*_flat(*states), _rows(ga), *_flat(*sums[:2]), _rows(sums[2]), *_flat(sums[3]))
+        written = (
+            *flat_lanes(*states),
+            in_rows(ga),
+            *flat_lanes(*sums[:2]),
+            in_rows(sums[2]),
+            *flat_lanes(sums[3]),
+        )
 
         def kernel(first: int, last: int) -> None:
             room = (np.empty(kernels.RUN, written[3].dtype) for _ in range(2))
@@ -199,13 +224,13 @@ class _FusedLIF(torch.autograd.Function):
         return ga, *wanted, *states, None, None, None
 
 
-def _rows(tensor: Tensor) -> Any:
+def in_rows(tensor: Tensor) -> Any:
     """(steps, lanes), sharing memory."""
     array = tensor.detach().numpy()
     return array.reshape(array.shape[0], int(np.prod(array.shape[1:])))
 
 
-def _flat(*tensors: Tensor) -> list[Any]:
+def flat_lanes(*tensors: Tensor) -> list[Any]:
     """(lanes,) of each, sharing memory."""
     return [tensor.detach().numpy().reshape(-1) for tensor in tensors]
 
