@@ -3,9 +3,10 @@
 import numpy as np
 from torch import nn
 
-from hwsim.network import Network, Population, Projection
+from hwsim.network import Network, Population, Projection, WeightWord
 from hwsim.synapses import Conv2d, Dense, Synapses
 from neuro.models.stack import Block, Stack
+from neuro.spiking.delay import Delay
 from neuro.training.noise import NoiseBlock
 
 INPUT = "input"
@@ -14,16 +15,21 @@ INPUT = "input"
 def export(stack: Stack, *, dt_s: float = 1e-3) -> Network:
     """The network of a trained stack: real, or in a chip's integers if its blocks are quantised.
 
-    BatchNorm is folded, weights trained with noise are clipped, an input gain enters the weights.
+    BatchNorm is folded, weights trained with noise are clipped, an input gain enters the weights,
+    learned delays are rounded. A first layer's `right_pad` is for the input: give the simulator as
+    many more steps without spikes.
 
     Args:
         dt_s: duration of a time step in seconds.
+
+    Raises:
+        ValueError: if a later layer of delays runs longer than the one before it.
     """
     if all(isinstance(block, Block | NoiseBlock) for block in stack.blocks.values()):
         stack = stack.folded()
     populations = [Population(INPUT, tuple(stack.input_shape))]
-    projections = []
-    for name, block, shape in stack.shapes():
+    projections: list[Projection] = []
+    for n, (name, block, shape) in enumerate(stack.shapes()):
         source = populations[-1].name
         if isinstance(block, Block):
             weight = block.synapses.weight.detach().double().cpu().numpy()
@@ -33,10 +39,30 @@ def export(stack: Stack, *, dt_s: float = 1e-3) -> Network:
         else:
             weight, word = block.integer_weights(), block.word
             populations.append(Population(name, shape, block.fixed()))
-        projections.append(
-            Projection.of(source, name, _synapses(block.synapses, weight), word=word)
-        )
+        if isinstance(block.synapses, Delay):
+            if n and block.synapses.right_pad:
+                raise ValueError(
+                    f"layer {name!r} runs {block.synapses.right_pad} steps longer than the one "
+                    "before it, a chip runs all layers equally long: set its `right_pad` to 0 and "
+                    "pad the input"
+                )
+            projections += _delayed(source, name, block.synapses, weight, word)
+        else:
+            projections.append(
+                Projection.of(source, name, _synapses(block.synapses, weight), word=word)
+            )
     return Network(tuple(populations), tuple(projections), dt_s)
+
+
+def _delayed(
+    source: str, name: str, synapses: Delay, weight: np.ndarray, word: WeightWord | None
+) -> list[Projection]:
+    """A projection for every bump, with a whole delay per synapse."""
+    delays = synapses.delays()
+    return [
+        Projection.of(source, name, Dense.of(weight[..., m]), delay=delays[..., m], word=word)
+        for m in range(synapses.bumps)
+    ]
 
 
 def _synapses(module: nn.Module, weight: np.ndarray) -> Synapses:

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from hwsim.network import Shape
+from neuro.spiking.delay import Delay
 from neuro.spiking.lif import LIF
 
 
@@ -24,7 +25,7 @@ class Block(nn.Module):
 
     def __init__(
         self,
-        synapses: nn.Linear | nn.Conv2d,
+        synapses: nn.Linear | nn.Conv2d | Delay,
         neurons: LIF,
         *,
         norm: nn.BatchNorm1d | nn.BatchNorm2d | None = None,
@@ -45,6 +46,11 @@ class Block(nn.Module):
 
     def current(self, spikes: Tensor) -> Tensor:
         """What arrives at the neurons, (time, batch, *neurons)."""
+        if isinstance(self.synapses, Delay):
+            delayed = self.synapses(spikes)
+            if self.norm is None:
+                return delayed
+            return self.norm(delayed.flatten(0, 1)).unflatten(0, delayed.shape[:2])
         if isinstance(self.synapses, nn.Linear):
             spikes = spikes.flatten(2)
         a = self.synapses(spikes.flatten(0, 1))
@@ -59,6 +65,8 @@ class Block(nn.Module):
 
     def target_shape(self, source: Shape) -> Shape:
         """Shape of the neurons for inputs of shape `source`."""
+        if isinstance(self.synapses, Delay):
+            return (self.synapses.out_features,)
         with torch.no_grad():
             probe = torch.zeros(1, *source, device=self.synapses.weight.device)
             probe = probe.to(self.synapses.weight.dtype)

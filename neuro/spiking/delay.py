@@ -141,10 +141,10 @@ class Delay(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Sums (time + right_pad, batch, out) of inputs (time, batch, *in)."""
-        return self.with_weight(x, self.weight)
+        return self.with_weight(x, self.weight, rounded=self.is_rounded)
 
-    def with_weight(self, x: Tensor, weight: Tensor) -> Tensor:
-        """The same with other weights, shaped as ours."""
+    def with_weight(self, x: Tensor, weight: Tensor, *, rounded: bool) -> Tensor:
+        """The same with other weights, shaped as ours, at whole delays or with the bumps."""
         x = x.flatten(2)
         if x.shape[2] != self.in_features:
             raise ValueError(
@@ -152,14 +152,14 @@ class Delay(nn.Module):
             )
         n_steps = x.shape[0] + self.right_pad
         if x.device.type != "cpu" or x.dtype != torch.float32 or weight.dtype != torch.float32:
-            kernel = dense_kernel(weight, *self._shape(), self.n_taps)
+            kernel = dense_kernel(weight, *self._shape(rounded), self.n_taps)
             return dense_delayed_sum(x, kernel.to(x.dtype), n_steps)
-        taps, first = runs(weight, *self._shape(), self.n_taps)
+        taps, first = runs(weight, *self._shape(rounded), self.n_taps)
         return delayed_sum(x, taps, first, self.n_taps, n_steps)
 
-    def _shape(self) -> tuple[Tensor, Tensor | None, Bump]:
-        """Positions, widths and bump of the next pass; no width: one tap."""
-        if self.is_rounded:
+    def _shape(self, rounded: bool) -> tuple[Tensor, Tensor | None, Bump]:
+        """Positions, widths and bump of a pass; no width: one tap."""
+        if rounded:
             return torch.round(self.position).clamp(*self.limits), None, "triangle"
         return self.position, self.sigma, self.bump
 

@@ -30,6 +30,7 @@ from hwsim.network import Network, Shape
 from neuro.from_network import stack_of
 from neuro.models.stack import Block, Stack
 from neuro.recipe import NoiseSpec
+from neuro.spiking.delay import Delay
 from neuro.training.samples import Samples
 
 KEEP_RANGE = 0.9  # of the ADC's running range, per batch
@@ -54,6 +55,8 @@ class NoiseBlock(nn.Module):
         super().__init__()
         if block.norm is not None:
             raise ValueError("fold BatchNorm before training with noise (`Stack.folded`)")
+        if isinstance(block.synapses, Delay):
+            raise ValueError("an array of cells has no delays: train them without noise")
         self.synapses, self.neurons, self.dropout = block.synapses, block.neurons, block.dropout
         self.spec = spec
         self.draws: Tensor | None = None  # of the one chip that evaluation runs on

@@ -18,6 +18,7 @@ from hwsim.network import Population, Shape, WeightWord
 from hwsim.neuron import BIAS_EXP_MAX, BIAS_MANT_MAX, V_TH_MAX, FixedNeuron, Neuron
 from hwsim.quantization import choose_scales, fixed_neuron, quantize_weights
 from neuro.models.stack import Block, Stack
+from neuro.spiking.delay import Delay
 from neuro.spiking.fused import run
 from neuro.to_network import export
 
@@ -174,7 +175,9 @@ def _rounded(x: Tensor, step: int) -> Tensor:
 
 
 def _product(synapses: nn.Module, weight: Tensor, spikes: Tensor) -> Tensor:
-    """Synapses with other weights, over (time, batch, *shape)."""
+    """Synapses with other weights, over (time, batch, *shape); delays are whole, as on a chip."""
+    if isinstance(synapses, Delay):
+        return synapses.with_weight(spikes, weight, rounded=True)
     flat = spikes.flatten(0, 1)
     if isinstance(synapses, nn.Conv2d):
         a = F.conv2d(flat, weight, None, synapses.stride, synapses.padding, synapses.dilation,
