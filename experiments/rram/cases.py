@@ -67,8 +67,7 @@ def all_cases() -> list[Case]:
         out += [_spread(net, value, n_chips=n) for net in NETWORKS]
     for bits in (3, 4, 5, 6, 7):
         out += [Case("adc", net, parameter="bits", value=bits, bits=bits) for net in NETWORKS]
-    shipped = Case("slice", "float", n_chips=FEW, data="nmnist-slice")
-    out += [replace(shipped, network=net) for net in NETWORKS]
+    out += [_shipped(net) for net in NETWORKS]
     for by in (0.0, 3.0, 10.0, 30.0):
         known = {"parameter": "times", "value": by, "wires": by, "n_chips": FEW}
         out += [Case("wires", net, **known) for net in NETWORKS]
@@ -82,6 +81,13 @@ def _spread(network: str, value: float, n_chips: int, part: str = "spread") -> C
         part, network, parameter="of g_max", value=value, spread=value, n_chips=n_chips,
         corrected=part != "spread",
     )  # fmt: skip
+
+
+def _shipped(network: str) -> Case:
+    """What a test tries again: recordings that ship, and no noise of reading."""
+    return Case(
+        "slice", network, "ideal", "of g_max", 0.1, spread=0.1, n_chips=FEW, data="nmnist-slice"
+    )
 
 
 def _ages(network: str) -> list[Case]:

@@ -102,7 +102,7 @@ def _converters(axes: Axes, points: Series) -> None:
     axes.fill_between(
         x, low, high, color="#111827", alpha=0.1, lw=0, label="p10 to p90 of constants"
     )
-    axes.set(ylim=(0, None), xlabel="bits of the converters", ylabel="energy (µJ)")
+    axes.set(ylim=(0, 1.3 * max(high)), xlabel="bits of the converters", ylabel="energy (µJ)")
     axes.legend(frameon=False, loc="upper left")
 
 
