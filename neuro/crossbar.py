@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from functools import partial, reduce
 from operator import add
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -28,6 +29,7 @@ from hwsim.crossbar.made import MadeChip, fabricate
 from hwsim.crossbar.plan import CrossbarPlan, compile_crossbar
 from hwsim.report.standalone import save_figure
 from hwsim.report.svg import Drawing
+from neuro.deploy import file_digest
 from neuro.mapping import Samples, chip_digest, profile_samples
 from neuro.runs import RunFolder, versions, write_json
 from neuro.training.samples import Samples as Labelled
@@ -201,8 +203,7 @@ def deploy(
         "versions": versions(),
     }
     folder = run.deployment(chip.name)
-    for name, draw in drawings.items():
-        save_figure(draw, folder / name)
+    content["files"] = drawn(folder, drawings)
     write_json(folder / "deploy.json", content)
     return content
 
@@ -254,7 +255,7 @@ def age(
         "versions": versions(),
     }
     folder = run.deployment(chip.name)
-    save_figure(partial(_aged, content), folder / "age.svg")
+    content["files"] = drawn(folder, {"age.svg": partial(_aged, content)})
     write_json(folder / "age.json", content)
     return content
 
@@ -392,6 +393,13 @@ def figures(
         g, volt = made.cells[largest].at(time_s), plan.chip.array.v_read_volt
         out["wires.svg"] = partial(draw_ir_drop, g, plan.wires, volt)
     return out
+
+
+def drawn(folder: Path, drawings: dict[str, Drawing]) -> dict[str, str]:
+    """Write figures; their digests, so that what says it is theirs is known to be."""
+    for name, draw in drawings.items():
+        save_figure(draw, folder / name)
+    return {name: file_digest(folder / name) for name in drawings}
 
 
 def as_dict(spread: Spread) -> dict[str, Any]:

@@ -1,7 +1,8 @@
 """One self-contained page of a deployment on crossbars, from what was written beside it."""
 
 import base64
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from importlib import resources
 from pathlib import Path
 from string import Template
@@ -9,6 +10,7 @@ from typing import Any
 
 import hwsim
 from hwsim.atomic import write_text
+from hwsim.crossbar.device_files import load_device
 from hwsim.report import units
 from hwsim.report.markup import (
     Column,
@@ -22,7 +24,8 @@ from hwsim.report.markup import (
     section,
     table,
 )
-from neuro.deploy import load_deployment
+from neuro.crossbar import real_network
+from neuro.deploy import file_digest, load_deployment
 from neuro.durations import duration_words
 from neuro.mapping import chip_digest
 from neuro.runs import RunFolder, read_json
@@ -33,6 +36,7 @@ CAPTIONS = {
     "wires.svg": "Voltage that the cells of the largest block miss, all rows driven.",
     "age.svg": "Accuracy of the same chips against time since programming: mean and [p5, p95].",
 }
+SAME = ("chip_digest", "device_digest", "network_digest", "host", "calibrated")  # of ages shown
 
 
 def write(
@@ -45,30 +49,61 @@ def write(
 
     Raises:
         FileNotFoundError: if the run was not deployed on the chip, or a figure is missing.
-        ValueError: if it was another chip of that name, or `deploy.json` is damaged.
+        ValueError: if it was another chip of that name, another device or network, or if what was
+            written is damaged, or figures are of another deployment.
     """
     folder = run.deployment(chip.name)
     content = load_deployment(run, chip.name, given)
-    if content.get("chip_digest") != chip_digest(chip):
-        raise ValueError(
-            f"{run.path} was deployed on another {chip.name!r} than this one: deploy again"
-        )
-    try:
-        page = _page(run, chip, content, folder)
-    except (KeyError, TypeError, IndexError) as error:
-        raise ValueError(
-            f"{folder / 'deploy.json'} is damaged or of another version: deploy again"
-        ) from error
+    with _whole(folder / "deploy.json", "deploy again"):
+        figures = dict(content["files"])
+        before = [_accuracy(content)]
+        after = [_layers(content), _bill(content), _left_out(chip, content), _origin(content)]
+        names = [name for name in content["figures"] if name != "energy.svg"]
+        verdict = _verdict(content)
+    _check_same(run, chip, content)
+    drawn = [
+        section("energy", "Energy", _figure(folder, "energy.svg", figures)),
+        section("cells", "Cells and wires", *(_figure(folder, n, figures) for n in names)),
+    ]
+    page = _page(run, chip, verdict, [*before, *drawn, *_aged(content, folder), *after])
     write_text(folder / "report.html", page)
     return folder / "report.html", folder / "deploy.json"
 
 
-def _page(run: RunFolder, chip: hwsim.CrossbarChip, content: dict[str, Any], folder: Path) -> str:
-    body = [_accuracy(content), _energy(content, folder), _cells(content, folder)]
+@contextmanager
+def _whole(path: Path, remedy: str) -> Iterator[None]:
+    """What a file does not hold, or holds otherwise than it was written, is said in one line."""
+    try:
+        yield
+    except (LookupError, TypeError, AttributeError, ValueError, ArithmeticError) as error:
+        raise ValueError(f"{path} is damaged or of another version: {remedy}") from error
+
+
+def _check_same(run: RunFolder, chip: hwsim.CrossbarChip, content: dict[str, Any]) -> None:
+    """Refuse a report of what is not there any more."""
+    if content["chip_digest"] != chip_digest(chip):
+        raise ValueError(
+            f"{run.path} was deployed on another {chip.name!r} than this one: deploy again"
+        )
+    if content["device_digest"] != chip_digest(load_device(chip.device)):
+        raise ValueError(
+            f"{run.path} was deployed with other cells than {chip.device} holds now: deploy again"
+        )
+    if content["network_digest"] != real_network(run, content["network"])[0].digest:
+        raise ValueError(f"{run.path} was deployed with another network than it has: deploy again")
+
+
+def _aged(content: dict[str, Any], folder: Path) -> list[Html]:
+    """What `neuro age` found, if it was of the same network on the same chips."""
     aged = read_json(folder / "age.json")
-    if aged is not None and aged.get("chip_digest") == content["chip_digest"]:
-        body.append(_age(aged, folder))
-    body += [_layers(content), _bill(content), _left_out(chip, content), _origin(content)]
+    if aged is None or any(aged.get(key) != content[key] for key in SAME):
+        return []
+    with _whole(folder / "age.json", "run `neuro age` again"):
+        found, files = _age(aged), dict(aged["files"])
+    return [section("age", "Age", _figure(folder, "age.svg", files), found)]
+
+
+def _page(run: RunFolder, chip: hwsim.CrossbarChip, verdict: str, body: list[Html]) -> str:
     style, frame = (
         (resources.files("hwsim.report") / name).read_text(encoding="utf-8")
         for name in ("page.css", "page.html")
@@ -76,7 +111,7 @@ def _page(run: RunFolder, chip: hwsim.CrossbarChip, content: dict[str, Any], fol
     return Template(frame).substitute(
         title=safe(run.path.name),
         chip=safe(f"{chip.title}, {chip.technology}"),
-        description=safe(_verdict(content)),
+        description=safe(verdict),
         style=Html(style),
         body=join(body, "\n"),
     )
@@ -117,23 +152,14 @@ def _accuracy(content: dict[str, Any]) -> Html:
     )
 
 
-def _energy(content: dict[str, Any], folder: Path) -> Html:
-    return section("energy", "Energy", _figure(folder, "energy.svg"))
-
-
-def _cells(content: dict[str, Any], folder: Path) -> Html:
-    names = [name for name in content["figures"] if name != "energy.svg"]
-    return section("cells", "Cells and wires", *(_figure(folder, name) for name in names))
-
-
-def _age(aged: dict[str, Any], folder: Path) -> Html:
+def _age(aged: dict[str, Any]) -> Html:
     rows = [
         (row["time"], *(units.percent(row[key]) for key in ("mean", "p5", "p95")))
         for row in aged["times"]
     ]
     columns = (Column("Time"), *(Column(t, numeric=True) for t in ("Mean", "p5", "p95")))
     title = f"Accuracy of {len(aged['seeds'])} chips"
-    return section("age", "Age", _figure(folder, "age.svg"), table(title, columns, rows))
+    return table(title, columns, rows)
 
 
 def _layers(content: dict[str, Any]) -> Html:
@@ -232,11 +258,13 @@ def _origin(content: dict[str, Any]) -> Html:
     return section("provenance", "Provenance", table("Where this comes from", columns, rows))
 
 
-def _figure(folder: Path, name: str) -> Html:
-    """A figure's file, inside the page."""
-    path = folder / name
+def _figure(folder: Path, name: str, digests: dict[str, str]) -> Html:
+    """A figure's file, inside the page, if it is the one that was drawn."""
+    path, remedy = folder / name, "run `neuro age` again" if name == "age.svg" else "deploy again"
     if not path.is_file():
-        raise FileNotFoundError(f"{path} is missing: deploy again")
+        raise FileNotFoundError(f"{path} is missing: {remedy}")
+    if file_digest(path) != digests.get(name):
+        raise ValueError(f"{path} is damaged or of another deployment: {remedy}")
     inside = base64.b64encode(path.read_bytes()).decode("ascii")
     said = safe(CAPTIONS[name])
     source = f"data:image/svg+xml;base64,{inside}"

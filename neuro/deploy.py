@@ -194,8 +194,10 @@ def load_deployment(run: RunFolder, chip: str, given: str | None = None) -> dict
     """
     content = read_json(run.deployment(chip) / "deploy.json")
     if content is None:
+        there = sorted(p.parent.name[7:] for p in run.path.glob("deploy-*/deploy.json"))
+        but = f" but on {', '.join(there)}" if there else ""
         raise FileNotFoundError(
-            f"{run.path} was not deployed on {chip!r}: "
+            f"{run.path} was not deployed on {chip!r}{but}: "
             f"`neuro deploy {run.path} --chip {given or chip}`"
         )
     return content

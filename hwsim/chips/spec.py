@@ -29,6 +29,16 @@ class Spec(BaseModel):
         frozen=True, extra="forbid", populate_by_name=True, allow_inf_nan=False
     )
 
+    @model_validator(mode="before")
+    @classmethod
+    def _truth_is_no_number(cls, values: object) -> object:
+        """`value = true` would be 1 joule."""
+        for name, value in values.items() if isinstance(values, dict) else ():
+            known = cls.model_fields.get(name)
+            if isinstance(value, bool) and known is not None and known.annotation is not bool:
+                raise ValueError(f"`{name}` is {str(value).lower()}, which is no number or text")
+        return values
+
 
 class Constant(Spec):
     """A number with its source. `value` None is unknown, never free.

@@ -78,7 +78,9 @@ def checked(spec: type[T], name: str, values: object) -> T:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"])) or "the whole"
+        plain = isinstance(first["input"], bool | int | float | str) and first["type"] != "missing"
+        got = f", got {first['input']!r:.60}" if plain else ""
         raise ValueError(
-            f"{name} is not valid: {where}: {first['msg']}"
+            f"{name} is not valid: {where}: {first['msg']}{got}"
             + (f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else "")
         ) from error

@@ -88,7 +88,7 @@ def refuse(options: dict[str, object], chip: str, what: str) -> None:
         ValueError: naming the first that was given.
     """
     for name, value in options.items():
-        if value not in (None, False):
+        if value is not None and value is not False:
             raise ValueError(f"`--{name}` means nothing on {chip}, {what}: leave it out")
 
 

@@ -18,7 +18,7 @@ def train(
 ) -> None:
     """Train a network, in floats and then in the integers of the recipe's chip.
 
-    A recipe with a `[noise]` section also fine-tunes the floats for cells that miss their weights.
+    A recipe with a `noise` section also fine-tunes the floats for cells that miss their weights.
     """
     import torch
 

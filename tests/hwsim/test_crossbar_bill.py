@@ -99,7 +99,7 @@ def test_the_template_of_crossbars_explains_every_key():
 
 
 BROKEN = {
-    "columns_per_adc = 8": ("columns_per_adc = 0", "output.columns_per_adc"),
+    "columns_per_adc = 8": ("columns_per_adc = 0", "output.columns_per_adc: .*, got 0"),
     "bits = 8": ("bits = 0", "output.bits"),
     "r_word_ohm = 0.43": ("r_word_ohm = -0.43", "array.r_word_ohm"),
     "r_bit_ohm = 1.29": ("r_bit_ohm = nan", "array.r_bit_ohm"),
@@ -108,6 +108,10 @@ BROKEN = {
     "columns = 512": ("columns = 1", "hold no weight"),
     'family = "crossbar"': ('family = "memristor"', "'memristor' is not known"),
     "count = 64": ("count = 1.5", "array.count"),
+    "[writing.pulses_per_cell]\nvalue = 9.7": (
+        "[writing.pulses_per_cell]\nvalue = true",
+        "`value` is true, which",
+    ),
     "value = 9.7": ("value = -1", "writing.pulses_per_cell"),
     'unit = "1"\nsource = "not': ('unit = "s"\nsource = "not', "endurance_cycles` is in 's'"),
 }

@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -197,6 +198,52 @@ def test_a_report_is_one_page_that_needs_nothing_else(deployed, neuro):
     assert Path(files["html"]).read_text(encoding="utf-8") == before
 
 
+def test_a_report_shows_ages_of_the_same_network_on_the_same_chips_only(deployed, neuro):
+    run, _ = deployed
+    folder = run / f"deploy-{CHIP}"
+
+    def shown(*words):
+        assert neuro("age", run, "--chips", 1, "--times", "0s", *words)[0] == 0
+        assert neuro("report", run, "--chip", CHIP)[0] == 0
+        return 'id="age"' in (folder / "report.html").read_text(encoding="utf-8")
+
+    assert shown("--seed", 7)
+    assert not shown("--calibrate")
+    assert not shown("--host", "readout")
+    assert shown()
+    aged = json.loads((folder / "age.json").read_text(encoding="utf-8"))
+    (folder / "age.json").write_text(json.dumps(aged | {"times": None}), encoding="utf-8")
+    assert_one_line(neuro("report", run, "--chip", CHIP), "age.json is damaged", "`neuro age`")
+
+
+def test_a_report_of_what_is_there_no_more_is_refused(deployed, neuro):
+    run, _ = deployed
+    folder = run / f"deploy-{CHIP}"
+    report = ("report", run, "--chip", CHIP)
+    net = hwsim.load_network(run / "network.h5")
+    hwsim.save_network(replace(net, dt_s=2 * net.dt_s), run / "network.h5")
+    assert_one_line(neuro(*report), "deployed with another network than it has: deploy again")
+    hwsim.save_network(net, run / "network.h5")
+    text = (folder / "wires.svg").read_text(encoding="utf-8")
+    (folder / "wires.svg").write_text(text + " ", encoding="utf-8")
+    assert_one_line(neuro(*report), "wires.svg is damaged or of another deployment")
+    (folder / "wires.svg").write_text(text, encoding="utf-8")
+    good = json.loads((folder / "deploy.json").read_text(encoding="utf-8"))
+    other = good | {"device_digest": "0" * 16}
+    (folder / "deploy.json").write_text(json.dumps(other), encoding="utf-8")
+    assert_one_line(neuro(*report), "deployed with other cells than taox-40nm holds now")
+    for key, value in (("versions", []), ("n_correct", [1]), ("n_total", 0), ("files", 3)):
+        bad = json.dumps(good | {key: value})
+        (folder / "deploy.json").write_text(bad, encoding="utf-8")
+        assert_one_line(neuro(*report), "deploy.json is damaged or of another version")
+    assert not (folder / "report.html").exists()
+
+
+def test_a_report_of_another_chip_says_where_the_run_was_deployed(deployed, neuro):
+    run, _ = deployed
+    assert_one_line(neuro("report", run), "was not deployed on 'loihi1' but on rram-40nm")
+
+
 def test_reports_that_cannot_be_written(deployed, neuro, tmp_path):
     run, _ = deployed
     folder = run / f"deploy-{CHIP}"
@@ -209,7 +256,6 @@ def test_reports_that_cannot_be_written(deployed, neuro, tmp_path):
     content = json.loads((folder / "deploy.json").read_text(encoding="utf-8"))
     del content["layers"]
     (folder / "deploy.json").write_text(json.dumps(content), encoding="utf-8")
-    (folder / "wires.svg").touch()
     assert_one_line(neuro("report", run, "--chip", CHIP), "deploy.json is damaged")
     assert not (folder / "report.html").exists()
     shutil.rmtree(folder)
@@ -284,7 +330,14 @@ def test_a_negative_seed_is_no_word_of_the_command(run, neuro):
 
 @pytest.mark.parametrize(
     "words",
-    [("--chips", 3), ("--time", "1h"), ("--calibrate",), ("--host", "x"), ("--network", "float")],
+    [
+        ("--chips", 3),
+        ("--chips", 0),
+        ("--time", "1h"),
+        ("--calibrate",),
+        ("--host", "x"),
+        ("--network", "float"),
+    ],
 )
 def test_options_of_crossbars_are_refused_on_neurocores(run, neuro, words):
     said = f"`{words[0]}` means nothing on loihi1, a chip of neurocores: leave it out"
