@@ -4,6 +4,7 @@ from neuro.spiking.delay import Delay
 from neuro.spiking.lif import LIF
 from neuro.spiking.loop import LIFState
 from neuro.spiking.recurrent import RecurrentLIF, RecurrentState
+from neuro.spiking.sequences import checkpointed, rate_penalty
 from neuro.spiking.snntorch_fused import fuse
 from neuro.spiking.surrogate import SURROGATES, Bump, Spike, surrogate
 
@@ -16,6 +17,8 @@ __all__ = [
     "RecurrentLIF",
     "RecurrentState",
     "Spike",
+    "checkpointed",
     "fuse",
+    "rate_penalty",
     "surrogate",
 ]
