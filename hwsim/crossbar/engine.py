@@ -10,6 +10,7 @@ from scipy.sparse.csgraph import connected_components
 
 from hwsim.arrays import AnyArray, FloatArray, IntArray
 from hwsim.crossbar.counts import CrossbarCounts
+from hwsim.crossbar.elimination import one_blas_thread
 from hwsim.crossbar.layer import Layer, layer_of
 from hwsim.crossbar.made import MadeChip, check_made
 from hwsim.crossbar.ready import ready_at
@@ -85,7 +86,8 @@ def simulate_crossbar(
     counts: dict[str, list[IntArray]] = {p.name: [] for p in net.populations}
     for at in range(0, n_samples, size):
         chunk = {name: as_sent(x[at : at + size]) for name, x in inputs.items()}
-        sent, answer = _run_chunk(net, products, chunk, n_steps)
+        with one_blas_thread():
+            sent, answer = _run_chunk(net, products, chunk, n_steps)
         outputs.append(answer)
         for name in record:
             spikes[name].append(sent[name])
