@@ -19,7 +19,9 @@ class LIF(nn.Module):
     `decay_v = 1 - 1/tau, input_gain = 1/tau`; a reset applied at the next step is `reset_late`.
 
     Args:
-        decay_u, decay_v: fractions kept per step. v_th: threshold. v_init: first potential.
+        decay_u, decay_v: fractions kept per step. v_th: threshold. All three are numbers, or
+            broadcast to the neurons; `v_th` may have a row per step (steps, *neurons), of which the
+            last stays. v_init: first potential.
         input_gain: factor on the arriving current; folded into the weights by the export.
         reset, reset_late, fires, refractory, emits: as in `hwsim.Neuron`.
         detach_reset: no gradient flows through the reset.
@@ -31,9 +33,9 @@ class LIF(nn.Module):
     def __init__(
         self,
         *,
-        decay_u: float = 0.0,
-        decay_v: float = 0.9,
-        v_th: float = 1.0,
+        decay_u: float | Tensor = 0.0,
+        decay_v: float | Tensor = 0.9,
+        v_th: float | Tensor = 1.0,
         v_init: float = 0.0,
         input_gain: float = 1.0,
         reset: Reset = "zero",
@@ -54,17 +56,17 @@ class LIF(nn.Module):
         if unknown:
             raise ValueError(f"cannot learn {', '.join(unknown)}: there are decay_u, decay_v, v_th")
         for name, value in (("decay_u", decay_u), ("decay_v", decay_v), ("v_th", v_th)):
-            scalar = torch.tensor(float(value))
+            constant = torch.as_tensor(value, dtype=torch.float32).detach().clone()
             if name in learn:
-                self.register_parameter(name, nn.Parameter(scalar))
+                self.register_parameter(name, nn.Parameter(constant))
             else:
-                self.register_buffer(name, scalar)
+                self.register_buffer(name, constant)
         self.bias = None if bias_shape is None else nn.Parameter(torch.zeros(bias_shape))
         self.v_init, self.input_gain = v_init, input_gain
         self.reset, self.reset_late, self.detach_reset = reset, reset_late, detach_reset
         self.fires, self.refractory, self.emits = fires, refractory, emits
         self.spike = spike or surrogate("atan")
-        self.has_current = "decay_u" in learn or decay_u != 0
+        self.has_current = "decay_u" in learn or bool(self.decay_u.any())
 
     def forward(self, a: Tensor) -> Tensor:
         """Spikes for an arriving current, both (time, batch, *neurons).
@@ -104,7 +106,12 @@ class LIF(nn.Module):
     def extra_repr(self) -> str:
         """Conventions, for `print(model)`."""
         late = ", late" if self.reset_late else ""
-        return (
-            f"decay_u={self.decay_u.item():g}, decay_v={self.decay_v.item():g}, "
-            f"v_th={self.v_th.item():g}, reset={self.reset}{late}, emits={self.emits}"
+        constants = ", ".join(
+            f"{name}={_told(getattr(self, name))}" for name in ("decay_u", "decay_v", "v_th")
         )
+        return f"{constants}, reset={self.reset}{late}, emits={self.emits}"
+
+
+def _told(constant: Tensor) -> str:
+    """A number, or the shape of many."""
+    return f"{constant.item():g}" if constant.ndim == 0 else str(tuple(constant.shape))

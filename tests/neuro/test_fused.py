@@ -207,3 +207,19 @@ def test_layers_take_the_fused_loop(monkeypatch):
     monkeypatch.setattr("neuro.spiking.fused.run_lif", None)
     assert torch.equal(layer(a), wanted)
     assert torch.equal(run(a, layer, 0.0, 0.9, 1.0, 0.0)[0], wanted)
+
+
+def test_constants_of_a_layer_may_be_per_neuron_and_thresholds_per_step():
+    decay_v, v_th = torch.rand(3, 1, 1), 0.5 + torch.rand(4, 3, 2, 2)
+    layer = LIF(decay_v=decay_v, v_th=v_th, learn=("decay_v", "v_th"))
+    a = 2 * torch.rand(6, 5, 3, 2, 2)
+    out = layer(a)
+    assert torch.equal(out, run_lif(a, layer, 0.0, decay_v, v_th, 0.0)[0])
+    out.sum().backward()
+    assert layer.decay_v.grad.shape == (3, 1, 1)
+    assert layer.v_th.grad.shape == (4, 3, 2, 2)
+    assert layer.v_th.grad.all()
+    exported = layer.neuron((3, 2, 2))
+    assert exported.v_th.tolist() == v_th.double().tolist()
+    assert exported.decay_v.tolist() == decay_v.double().tolist()
+    assert "decay_v=(3, 1, 1), v_th=(4, 3, 2, 2)" in repr(layer)
