@@ -1,11 +1,15 @@
 """The fused recurrent layer against torch's own loop: same spikes, same gradients."""
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
+from hwsim.network import Network, Population, Projection
+from hwsim.simulation import simulate
+from hwsim.synapses import Dense
 from neuro.spiking import LIF, SURROGATES, RecurrentLIF, RecurrentState, surrogate
 from neuro.spiking.recurrent import fused_recurrent, run_recurrent
 from tests.neuro.test_fused import BOUND, draws, problem
@@ -98,3 +102,26 @@ def test_what_is_no_loop_is_refused():
         RecurrentLIF(LIF(emits="nothing"), nn.Linear(3, 3, bias=False))
     with pytest.raises(ValueError, match="must be \\(time, batch, 3\\)"):
         RecurrentLIF(LIF(), nn.Linear(3, 3, bias=False))(torch.zeros(4, 1, 2))
+
+
+def test_a_network_with_a_loop_of_delay_1_fires_the_same_spikes():
+    rng = np.random.default_rng(0)
+    layer = RecurrentLIF(LIF(decay_v=0.75), nn.Linear(6, 6, bias=False)).double()
+    weight = torch.from_numpy(rng.integers(-32, 64, (6, 4)) / 64)
+    layer.feedback.weight.data = torch.from_numpy(rng.integers(-64, 64, (6, 6)) / 64)
+    spikes = rng.random((3, 20, 4)) < 0.4
+    x = torch.from_numpy(spikes.astype(float)).transpose(0, 1)
+    wanted = layer(x @ weight.t()).detach().numpy()
+    network = Network(
+        (Population("input", (4,)), Population("layer", (6,), layer.neurons.neuron((6,)))),
+        (
+            Projection.of("input", "layer", Dense.of(weight.numpy())),
+            Projection.of(
+                "layer", "layer", Dense.of(layer.feedback.weight.detach().numpy()), delay=1
+            ),
+        ),
+    )
+    run = simulate(network, spikes, record="spikes")
+    assert wanted.any()
+    found = run.spikes["layer"]
+    assert np.array_equal(found.transpose(1, 0, 2), wanted.astype(bool))
