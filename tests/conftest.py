@@ -1,9 +1,12 @@
-"""One Hypothesis profile for all laws: no deadline, since the first call of a kernel compiles."""
+"""For all tests: one Hypothesis profile, and no absolute tolerance that joules would vanish in."""
 
 import os
+from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, settings
 
+# no deadline, since the first call of a kernel compiles
 settings.register_profile(
     "laws",
     deadline=None,
@@ -12,3 +15,18 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
 settings.load_profile("laws")
+
+_approx = pytest.approx
+
+
+def _relative(expected: Any, rel: Any = None, abs: Any = None, nan_ok: bool = False) -> Any:
+    """`pytest.approx` whose absolute tolerance is 0 unless it is given, not 1e-12.
+
+    An event costs picojoules, a cell microsiemens: within 1e-12 of them lies 0.
+    """
+    if abs is None and expected is not None:
+        return _approx(expected, rel=1e-6 if rel is None else rel, abs=0, nan_ok=nan_ok)
+    return _approx(expected, rel=rel, abs=abs, nan_ok=nan_ok)
+
+
+pytest.approx = _relative

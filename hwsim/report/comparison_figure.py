@@ -57,11 +57,15 @@ def _panel(
     logarithmic: bool,
     inner: float,
 ) -> None:
+    from matplotlib.ticker import LogLocator
+
     known = [x for m in marks for x in (m.value, m.low, m.high) if x]
     axes.set(ylim=(len(marks) - 0.5, -0.5), yticks=())
     if logarithmic:
         axes.set_xscale("log")
         axes.set_xlim((min(known) / 1.5, max(known) * 1.5) if known else (1, 10))
+        if known and max(known) / min(known) < 100:  # one tick a decade would leave one, or none
+            axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axes.minorticks_off()
     else:
         axes.set_xlim(0, 1)
@@ -99,9 +103,8 @@ def _mark(value: float | None, band: Band | None, unit: str, more: str) -> _Mark
         return _Mark(None, None, None, units.UNKNOWN)
     if band is None:
         return _Mark(value, None, None, units.si(value, unit) + more)
-    spread = units.spread(band.median, band.p10, band.p90, unit)
-    median = units.si(band.median, unit)
-    return _Mark(band.median, band.p10, band.p90, f"{median}, {spread}{more}")
+    said = units.band(band.median, band.p10, band.p90, unit)
+    return _Mark(band.median, band.p10, band.p90, said + more)
 
 
 def _more(row: Compared) -> str:

@@ -70,8 +70,12 @@ def compare(
     content = {
         "run": folder.path.name,
         "networks": networks,
+        "n_samples": len(test.labels[:samples]),
+        "n_test": len(test),
+        "seed": seed,
         "chips": [row.as_dict() for row in rows],
     }
     said = [f"networks   neurocores: {networks['neurocore']}; crossbars: {networks['crossbar']}"]
+    said += [f"samples    {content['n_samples']} of {content['n_test']} to test"]
     said += [f"figure     {figure}"] if figure else []
     emit(content, as_text(rows) + said, as_json=as_json)

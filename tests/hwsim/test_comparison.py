@@ -12,6 +12,7 @@ from hwsim.comparison import compare
 from hwsim.crossbar.engine import simulate_crossbar
 from hwsim.crossbar.made import fabricate
 from hwsim.crossbar.plan import compile_crossbar
+from hwsim.report import units
 from hwsim.report.comparison_figure import as_text, draw_comparison
 from hwsim.report.standalone import save_figure
 from tests.crossbar_chips import chip_with, layered, spikes
@@ -48,6 +49,8 @@ def test_every_row_is_what_the_chip_alone_gives(tmp_path):
     json.dumps([r.as_dict() for r in rows], allow_nan=False)
     said = "\n".join(as_text(rows))
     assert "3 chips" in said
+    band = rows[1].bill.latency_band
+    assert f" {units.band(band.median, band.p10, band.p90, 's')} " in said  # one unit
     assert "no spikes: has to be trained" in said
     assert "rram-40nm: not known: static: the chip" in said
     path = tmp_path / "compared.svg"

@@ -160,6 +160,7 @@ def test_a_comparison_says_which_network_ran_where(run, neuro):
     assert code == 0, err
     said = json.loads(out)
     assert [row["name"] for row in said["chips"]] == ["loihi2", CHIP, "ann-int8-45nm"]
+    assert (said["n_samples"], said["n_test"], said["seed"]) == (4, 20, 0)
     assert said["networks"] == {
         "neurocore": "integers of loihi1",
         "crossbar": "real numbers, trained without noise",
@@ -167,7 +168,8 @@ def test_a_comparison_says_which_network_ran_where(run, neuro):
     shutil.copy(run / "network.h5", run / "noise.h5")
     code, out, err = neuro(*words)
     assert code == 0, err
-    assert "crossbars: real numbers, trained with noise" in out.splitlines()[-1]
+    assert "crossbars: real numbers, trained with noise" in out.splitlines()[-2]
+    assert out.splitlines()[-1] == "samples    4 of 20 to test"
     assert neuro(*words, "--seed", -1)[0] == 2
 
 
