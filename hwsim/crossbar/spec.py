@@ -234,6 +234,6 @@ def check_crossbar(chip: object) -> CrossbarChip:
     what = "a chip of neurocores" if isinstance(chip, ChipSpec) else "no chip"
     name = chip.name if isinstance(chip, ChipSpec) else f"{chip!r:.60}"
     raise ValueError(
-        f"{name} is {what}, this needs one of crossbars: give hwsim.load_chip(name) with one of "
+        f"{name} is {what}, this needs one of crossbars: give rram-40nm, or another of "
         "hwsim.chip_names('crossbar')"
     )

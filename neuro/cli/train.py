@@ -43,6 +43,7 @@ def train(
         f"quantised  test {percent(result['quantised']['test'])}, in integers of {result['chip']}",
         *_noise(result),
         f"next: neuro deploy {folder.path} --chip {result['chip']}",
+        *([f"next: neuro deploy {folder.path} --chip rram-40nm"] if "noise" in result else []),
     ]
     emit({"run": str(folder.path), **result}, lines, as_json=as_json)
 
