@@ -1,4 +1,4 @@
-"""For all tests: one Hypothesis profile, and no absolute tolerance that joules would vanish in."""
+"""For all tests: one Hypothesis profile, and, of prices, no tolerance that they vanish in."""
 
 import os
 from typing import Any
@@ -29,4 +29,11 @@ def _relative(expected: Any, rel: Any = None, abs: Any = None, nan_ok: bool = Fa
     return _approx(expected, rel=rel, abs=abs, nan_ok=nan_ok)
 
 
-pytest.approx = _relative
+OF_PRICES = ("ann", "comparison", "crossbar_bill", "crossbar_scaling", "energy", "tolerance")
+
+
+@pytest.fixture(autouse=True)
+def prices_are_compared_by_ratio(request, monkeypatch):
+    """In tests of prices `pytest.approx` is `_relative`."""
+    if request.module.__name__.rpartition("test_")[2] in OF_PRICES:
+        monkeypatch.setattr(pytest, "approx", _relative)
