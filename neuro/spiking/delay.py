@@ -21,7 +21,13 @@ import torch
 from torch import Tensor, nn
 
 from hwsim.arrays import IntArray
-from neuro.spiking.delayed import delayed_sum, dense_delayed_sum
+from neuro.spiking.delayed import (
+    Way,
+    cheapest_way,
+    delayed_sum,
+    dense_delayed_sum,
+    spectral_delayed_sum,
+)
 
 Bump = Literal["gauss", "triangle"]
 WIDTH_MIN = {"gauss": 0.27, "triangle": 1.0}  # steps, of a bump of sigma 0 (DCLS 0.1.1)
@@ -150,12 +156,22 @@ class Delay(nn.Module):
             raise ValueError(
                 f"input has {x.shape[2]} neurons a step, the layer takes {self.in_features}"
             )
+        x = x if x.is_floating_point() else x.to(weight.dtype)
         n_steps = x.shape[0] + self.right_pad
-        if x.device.type != "cpu" or x.dtype != torch.float32 or weight.dtype != torch.float32:
-            kernel = dense_kernel(weight, *self._shape(rounded), self.n_taps)
-            return dense_delayed_sum(x, kernel.to(x.dtype), n_steps)
-        taps, first = runs(weight, *self._shape(rounded), self.n_taps)
-        return delayed_sum(x, taps, first, self.n_taps, n_steps)
+        how = (*self._shape(rounded), self.n_taps)
+        is_fast = x.device.type == "cpu" and x.dtype == weight.dtype == torch.float32
+        way = self._way(x, n_steps, lanes_of(*how[1:])) if is_fast else "dense"
+        if way == "events":
+            taps, first = runs(weight, *how)
+            return delayed_sum(x, taps, first, self.n_taps, n_steps)
+        kernel = dense_kernel(weight, *how).to(x.dtype)
+        by = spectral_delayed_sum if way == "spectral" else dense_delayed_sum
+        return by(x, kernel, n_steps)
+
+    def _way(self, x: Tensor, n_steps: int, lanes: int) -> Way:
+        n_events = int(torch.count_nonzero(x.detach()))
+        shape = (*self.weight.shape, lanes, self.n_taps)
+        return cheapest_way(n_events, x.shape, shape, n_steps, needs_input=x.requires_grad)
 
     def _shape(self, rounded: bool) -> tuple[Tensor, Tensor | None, Bump]:
         """Positions, widths and bump of a pass; no width: one tap."""
@@ -199,6 +215,20 @@ def dense_kernel(
     return (weight.unsqueeze(-1) * bumps).sum(2)
 
 
+def lanes_of(sigma: Tensor | None, bump: Bump, n_taps: int) -> int:
+    """Taps of a run that holds every bump: 2, or a multiple of 8."""
+    width = 2 * _reach(sigma, bump)
+    needed = math.ceil(width) if width < n_taps else n_taps  # of no number, all
+    return 2 if needed <= 2 else (needed + 7) // 8 * 8
+
+
+def _reach(sigma: Tensor | None, bump: Bump) -> float:
+    """Steps from the middle of the widest bump to its end."""
+    if sigma is None:
+        return 0.0
+    return ENOUGH[bump] * (float(sigma.detach().abs().max()) + WIDTH_MIN[bump])
+
+
 def runs(
     weight: Tensor, position: Tensor, sigma: Tensor | None, bump: Bump, n_taps: int
 ) -> tuple[Tensor, Tensor]:
@@ -208,14 +238,10 @@ def runs(
         taps (out, in, bumps, lanes), and the delay of each run's first, (out, in, bumps) int32.
         Lanes are 2 or a multiple of 8; taps beyond the longest delay are 0.
     """
-    reach, lanes = 0.0, 2
-    if sigma is not None:
-        reach = ENOUGH[bump] * (float(sigma.detach().abs().max()) + WIDTH_MIN[bump])
-        needed = min(math.ceil(2 * reach), n_taps)
-        lanes = 2 if needed <= 2 else (needed + 7) // 8 * 8
+    lanes, reach = lanes_of(sigma, bump, n_taps), _reach(sigma, bump)
     with torch.no_grad():
         delay = n_taps - 1 - (position + n_taps // 2)
-        first = torch.ceil(delay - reach).clamp(0, max(n_taps - lanes, 0))
+        first = torch.nan_to_num(torch.ceil(delay - reach)).clamp(0, max(n_taps - lanes, 0))
     steps = torch.arange(lanes, dtype=position.dtype)
     taps = n_taps - 1 - (first.unsqueeze(-1) + steps)
     bumps = bumps_at(taps, position, sigma, bump, n_taps)

@@ -10,7 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from neuro.spiking.delay import Delay, dense_kernel, runs
-from neuro.spiking.delayed import delayed_sum, dense_delayed_sum
+from neuro.spiking.delayed import (
+    cheapest_way,
+    delayed_sum,
+    dense_delayed_sum,
+    spectral_delayed_sum,
+)
 
 GOLDEN = Path(__file__).parents[1] / "data" / "golden" / "dcls" / "dcls.npz"
 CASES = json.loads(str(np.load(GOLDEN)["about"]))["cases"]
@@ -77,13 +82,19 @@ def test_the_fast_sum_and_its_gradients_are_those_of_one_dense_convolution(
         torch.tensor(sigma),
     ]
     asked = torch.from_numpy(rng.standard_normal((steps + pad, batch, targets)))
-    exact, twin, ours = (
+    exact, twin, *others = (
         with_gradients(sum_of, given_to, asked, kind, bump, n_taps)
-        for sum_of, kind in ((slow, torch.float64), (slow, torch.float32), (fast, torch.float32))
+        for sum_of, kind in (
+            (slow, torch.float64),
+            (slow, torch.float32),
+            (by_events, torch.float32),
+            (by_frequencies, torch.float32),
+        )
     )
-    for wanted, near, got in zip(exact, twin, ours, strict=True):
-        allowed = 1e-6 + 1e-5 * wanted.abs().max() + 10 * (near - wanted).abs().max()
-        assert (got - wanted).abs().max() <= allowed
+    for ours in others:
+        for wanted, near, got in zip(exact, twin, ours, strict=True):
+            allowed = 1e-6 + 1e-5 * wanted.abs().max() + 10 * (near - wanted).abs().max()
+            assert (got - wanted).abs().max() <= allowed
 
 
 def with_gradients(sum_of, given_to, asked, kind, bump, n_taps):
@@ -94,9 +105,14 @@ def with_gradients(sum_of, given_to, asked, kind, bump, n_taps):
     return [y.detach(), *torch.autograd.grad(y, wanted, asked.float().to(kind))]
 
 
-def fast(x, weight, position, width, bump, n_taps, n_steps):
+def by_events(x, weight, position, width, bump, n_taps, n_steps):
     taps, first = runs(weight, position, width, bump, n_taps)
     return delayed_sum(x, taps, first, n_taps, n_steps)
+
+
+def by_frequencies(x, weight, position, width, bump, n_taps, n_steps):
+    kernel = dense_kernel(weight, position, width, bump, n_taps)
+    return spectral_delayed_sum(x, kernel, n_steps)
 
 
 def slow(x, weight, position, width, bump, n_taps, n_steps):
@@ -125,6 +141,35 @@ def test_gradients_of_runs_pass_a_numerical_check(lanes):
             pair = (x + moved, taps) if tensor is x else (x, taps + moved)
             difference = float(total(*pair) - total(x, taps))
             assert difference == pytest.approx(float(gradient[at]), abs=1e-3)
+
+
+def way_at(rate, lanes, *, needs_input=False, shape=(100, 128, 140), taps=26):
+    n_events = int(rate * np.prod(shape))
+    kernel = (256, shape[2], 1, lanes, taps)
+    length = shape[0] + taps - 1
+    return cheapest_way(n_events, torch.Size(shape), kernel, length, needs_input=needs_input)
+
+
+def test_few_events_through_narrow_bumps_go_one_by_one_and_many_together():
+    assert way_at(0.05, 2) == way_at(0.05, 8) == "events"
+    assert way_at(0.05, 2, needs_input=True) == "events"
+    assert way_at(1.0, 2) == way_at(0.05, 32) == way_at(0.05, 32, needs_input=True) == "spectral"
+    assert way_at(1.0, 8, shape=(4000, 8, 140), taps=3) == "dense"
+
+
+@pytest.mark.parametrize("rate", [0.05, 1.0])
+def test_the_way_that_is_chosen_changes_nothing(rate):
+    """At a rate of 1, a layer of this size goes by frequencies; float64 by a convolution."""
+    rng = np.random.default_rng(11)
+    layer = Delay(20, 24, n_taps=9, bump="triangle", sigma=0.0, rng=rng)
+    x = spikes(rng, 50, 16, 20, rate=rate).requires_grad_()
+    asked = torch.from_numpy(rng.standard_normal((50, 16, 24)).astype(np.float32))
+    leaves = [layer.weight, layer.position]
+    found = [y := layer(x), *torch.autograd.grad(y, [x, *leaves], asked)]
+    layer, twice = layer.double(), x.detach().double().requires_grad_()
+    leaves = [layer.weight, layer.position]
+    wanted = [y := layer(twice), *torch.autograd.grad(y, [twice, *leaves], asked.double())]
+    assert all(error(a.detach(), b.detach()) < 1e-5 for a, b in zip(found, wanted, strict=True))
 
 
 def ring_buffer(x, weight, delays):
@@ -271,3 +316,34 @@ def test_what_no_layer_can_be_is_refused(change, message):
 def test_an_input_of_another_size_is_refused():
     with pytest.raises(ValueError, match="input has 4 neurons a step, the layer takes 3"):
         Delay(3, 2, n_taps=5)(torch.zeros(2, 1, 4))
+
+
+@pytest.mark.parametrize("broken", [float("nan"), float("inf"), float("-inf")])
+def test_a_training_that_diverged_gives_no_number_and_touches_nothing_else(broken):
+    """A place in memory is computed from every position: none may leave its array."""
+    layer, x = Delay(3, 2, n_taps=9, sigma=0.23), torch.ones(12, 2, 3)
+    with torch.no_grad():
+        sound = layer(x)
+        layer.position[0, 0, 0] = broken
+        out = layer(x)
+    assert torch.equal(out[..., 1], sound[..., 1])
+    assert out[..., 0].isnan().any() == np.isnan(broken)
+    wide = Delay(3, 2, n_taps=9, sigma=0.23, learn_sigma=True)
+    with torch.no_grad():
+        wide.sigma.fill_(broken)
+    assert wide(x).shape == (12, 2, 2)
+
+
+def test_whole_numbers_are_spikes_as_well():
+    rng = np.random.default_rng(2)
+    layer, x = Delay(6, 5, n_taps=9, rng=rng), spikes(rng, 20, 2, 6)
+    assert torch.equal(layer(x.to(torch.uint8)), layer(x))
+
+
+def test_a_second_derivative_by_events_is_refused():
+    x, first = torch.ones(4, 1, 3), torch.zeros(2, 3, 1, dtype=torch.int32)
+    taps = torch.ones(2, 3, 1, 2, requires_grad=True)
+    total = delayed_sum(x, taps, first, 5, 4).square().sum()
+    (gradient,) = torch.autograd.grad(total, taps, create_graph=True)
+    with pytest.raises(RuntimeError, match="once_differentiable"):
+        gradient.sum().backward()
