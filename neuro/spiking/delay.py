@@ -49,7 +49,8 @@ class Delay(nn.Module):
         right_pad: steps by which the sequence grows, so that late spikes count; the paper takes
             (n_taps - 1) // 2. A chip runs all layers equally long: there, pad the input.
         round_in_eval: whether evaluation takes whole delays. Without, it takes the bumps.
-        rng: draws the weights (Kaiming uniform for relu) and positions (uniform).
+        rng: draws the weights (Kaiming uniform for relu) and positions (uniform); without, torch's
+            seed decides, as it does for every other layer.
 
     Raises:
         ValueError: naming a size below 1, a width below 0, or a bump that there is not.
@@ -96,7 +97,7 @@ class Delay(nn.Module):
         else:
             self.register_buffer("sigma", torch.tensor(width))
         self.sigma_start = width
-        self.draw(rng or np.random.default_rng(0))
+        self.draw(rng or np.random.default_rng(int(torch.randint(2**62, ()))))
 
     @torch.no_grad()
     def draw(self, rng: np.random.Generator) -> None:

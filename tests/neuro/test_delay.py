@@ -347,3 +347,31 @@ def test_a_second_derivative_by_events_is_refused():
     (gradient,) = torch.autograd.grad(total, taps, create_graph=True)
     with pytest.raises(RuntimeError, match="once_differentiable"):
         gradient.sum().backward()
+
+
+def test_layers_differ_and_torchs_seed_brings_them_back():
+    torch.manual_seed(5)
+    one, other = Delay(4, 3, n_taps=9), Delay(4, 3, n_taps=9)
+    torch.manual_seed(5)
+    again = Delay(4, 3, n_taps=9)
+    assert not torch.equal(one.position, other.position)
+    assert torch.equal(one.position, again.position)
+    assert torch.equal(one.weight, again.weight)
+
+
+def test_positions_find_the_delays_of_a_teacher_as_wide():
+    """From anywhere: wide bumps show the way, narrow ones the place."""
+    rng = np.random.default_rng(8)
+    teacher, pupil = (Delay(4, 3, n_taps=25, rng=rng) for _ in range(2))
+    optimiser = torch.optim.Adam([pupil.position], lr=0.3)
+    epochs, x = 150, spikes(rng, 60, 8, 4, rate=0.05)
+    with torch.no_grad():
+        pupil.weight.copy_(teacher.weight.fill_(1.0))
+    for epoch in range(epochs):
+        for layer in (teacher, pupil):
+            layer.anneal(epoch, 3 * epochs)
+        optimiser.zero_grad()
+        (pupil(x) - teacher(x).detach()).square().mean().backward()
+        optimiser.step()
+        pupil.clamp()
+    assert (pupil.delays() == teacher.delays()).mean() > 0.9
