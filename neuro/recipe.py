@@ -5,7 +5,7 @@ import hashlib
 import tomllib
 from importlib import metadata, resources
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 from pydantic import (
@@ -16,12 +16,18 @@ from pydantic import (
     NonNegativeInt,
     PositiveFloat,
     PositiveInt,
+    SerializerFunctionWrapHandler,
     ValidationError,
+    model_serializer,
     model_validator,
 )
 
 from hwsim.neuron import Emits, Fires, Reset
 from neuro.datasets import Binning
+
+Bump = Literal["gauss", "triangle"]
+DELAY_FIELDS = ("taps", "bump", "bumps", "delays")
+DELAY_LR = 0.1
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Rate = Annotated[float, Field(ge=0, lt=1)]
@@ -71,12 +77,13 @@ class NeuronSpec(_Spec):
 class LayerSpec(_Spec):
     """One block: synapses, optional BatchNorm or bias, neurons, dropout of spikes.
 
-    `size` counts channels of a convolution, neurons of a dense layer; None in the last layer
-    means one per class.
+    `size` counts channels of a convolution, neurons of other layers; None in the last layer
+    means one per class. A `delay` layer is a dense one whose synapses have a delay each, 0 to
+    `taps - 1` steps: `learned`, or `fixed` where they were drawn; see `neuro.spiking.Delay`.
     """
 
     name: str = Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")
-    kind: Literal["conv", "dense"]
+    kind: Literal["conv", "dense", "delay"]
     size: PositiveInt | None = None
     kernel: PositiveInt = 3
     stride: PositiveInt = 1
@@ -86,7 +93,20 @@ class LayerSpec(_Spec):
     norm: bool = False
     bias: bool = False
     dropout: Rate = 0.0
+    taps: PositiveInt = 25
+    bump: Bump = "gauss"
+    bumps: PositiveInt = 1
+    delays: Literal["learned", "fixed"] = "learned"
     neuron: NeuronSpec = NeuronSpec()
+
+    @model_serializer(mode="wrap")
+    def _without_delays(self, plain: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """What layers without delays were before there were any: their runs keep their names."""
+        found: dict[str, Any] = plain(self)
+        if self.kind != "delay":
+            for name in DELAY_FIELDS:
+                found.pop(name)
+        return found
 
 
 class ModelSpec(_Spec):
@@ -107,7 +127,8 @@ class TrainSpec(_Spec):
     """How the weights are found: AdamW, one-cycle learning rate, cross-entropy.
 
     `shift` moves every sample by up to so many pixels; `logit_scale` multiplies the answer per
-    step before the softmax.
+    step before the softmax. `delay_lr` is that of the positions of delays, in steps: it falls as a
+    cosine, without weight decay [Hammouamri2024].
     """
 
     epochs: PositiveInt
@@ -118,6 +139,15 @@ class TrainSpec(_Spec):
     shift: NonNegativeInt = 0
     logit_scale: PositiveFloat = 4.0
     clip_gradient: PositiveFloat | None = None
+    delay_lr: PositiveFloat = DELAY_LR
+
+    @model_serializer(mode="wrap")
+    def _without_delays(self, plain: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """As `LayerSpec`: a rate that is not asked for leaves the names of runs."""
+        found: dict[str, Any] = plain(self)
+        if self.delay_lr == DELAY_LR:
+            found.pop("delay_lr")
+        return found
 
 
 class QatSpec(_Spec):

@@ -1,11 +1,15 @@
 """A `Stack` from its specification."""
 
+import math
+
+import numpy as np
+import torch
 from torch import nn
 
 from hwsim.network import Shape
 from neuro.models.stack import Block, Stack
 from neuro.recipe import LayerSpec, ModelSpec
-from neuro.spiking import LIF, surrogate
+from neuro.spiking import LIF, Delay, surrogate
 
 
 def build_stack(spec: ModelSpec, input_shape: Shape, n_classes: int) -> Stack:
@@ -21,10 +25,10 @@ def build_stack(spec: ModelSpec, input_shape: Shape, n_classes: int) -> Stack:
         size = layer.size or (n_classes if last else None)
         if size is None:
             raise ValueError(f"layer {layer.name!r} needs a `size`")
-        if last and (layer.kind != "dense" or size != n_classes):
+        if last and (layer.kind == "conv" or size != n_classes):
             raise ValueError(
-                f"the last layer {layer.name!r} must be dense with {n_classes} neurons, one per "
-                f"class, got {layer.kind} with {size}"
+                f"the last layer {layer.name!r} must be dense, or of delays, with {n_classes} "
+                f"neurons, one per class, got {layer.kind} with {size}"
             )
         if not last and layer.neuron.emits == "nothing":
             raise ValueError(f"layer {layer.name!r} emits nothing: only the last layer may")
@@ -50,12 +54,15 @@ def _block(layer: LayerSpec, size: int, source: Shape, spec: ModelSpec) -> Block
         raise ValueError(f"layer {layer.name!r}: {error}") from error
 
 
-def _synapses(layer: LayerSpec, size: int, source: Shape) -> nn.Linear | nn.Conv2d:
+def _synapses(layer: LayerSpec, size: int, source: Shape) -> nn.Linear | nn.Conv2d | Delay:
     if layer.kind == "dense":
-        n_source = 1
-        for n in source:
-            n_source *= n
-        return nn.Linear(n_source, size, bias=False)
+        return nn.Linear(math.prod(source), size, bias=False)
+    if layer.kind == "delay":
+        rng = np.random.default_rng(int(torch.randint(2**31, ())))
+        delay = Delay(math.prod(source), size, n_taps=layer.taps, bumps=layer.bumps,
+                      bump=layer.bump, rng=rng)  # fmt: skip
+        delay.position.requires_grad_(layer.delays == "learned" and layer.taps > 1)
+        return delay
     if source[0] % layer.groups or size % layer.groups:
         raise ValueError(
             f"layer {layer.name!r}: {layer.groups} groups do not divide its {source[0]} channels "

@@ -1,5 +1,6 @@
 """A stack as a Lightning module: cross-entropy on its answers."""
 
+import math
 from typing import Any
 
 import lightning as L
@@ -10,9 +11,22 @@ from torch.nn import functional as F
 
 from neuro.models.stack import Stack
 from neuro.recipe import TrainSpec
+from neuro.spiking import Delay
 from neuro.training.noise import on_chip
 from neuro.training.qat import QuantBlock
 from neuro.training.samples import shifted
+
+
+def half_cosine(share: float) -> float:
+    """A factor that falls from 1 to 0."""
+    return (1 + math.cos(math.pi * min(share, 1.0))) / 2
+
+
+def one_cycle(share: float) -> float:
+    """As torch's `OneCycleLR`, a factor: 1/25 to 1 in three tenths of all steps, then to nothing."""
+    if share < 0.3:
+        return 1 - (1 - 1 / 25) * half_cosine(share / 0.3)
+    return half_cosine((share - 0.3) / 0.7)
 
 
 class Classifier(L.LightningModule):
@@ -71,13 +85,42 @@ class Classifier(L.LightningModule):
             if self.current_epoch:  # as that draw did when the recorded results were made
                 torch.empty((), dtype=torch.int64).random_()
 
+    def on_train_epoch_start(self) -> None:
+        """Narrow the bumps of learned delays."""
+        for delay in self._learned_delays():
+            if not isinstance(delay.sigma, torch.nn.Parameter):
+                delay.anneal(self.current_epoch, int(self.trainer.max_epochs or 1))
+
+    def on_train_batch_end(self, *_: Any) -> None:
+        """Keep positions within their kernels."""
+        for delay in self._learned_delays():
+            delay.clamp()
+
+    def _learned_delays(self) -> list[Delay]:
+        found = [m for m in self.stack.modules() if isinstance(m, Delay)]
+        return [delay for delay in found if delay.position.requires_grad]
+
     def configure_optimizers(self) -> Any:
-        """AdamW with a one-cycle learning rate."""
-        optimizer = torch.optim.AdamW(
-            self.parameters(), lr=self.lr, weight_decay=self.spec.weight_decay
-        )
-        steps = max(2, int(self.trainer.estimated_stepping_batches))
-        schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, self.lr, total_steps=steps)
+        """AdamW with a one-cycle learning rate; positions of delays by a rate of their own."""
+        spec, steps = self.spec, max(2, int(self.trainer.estimated_stepping_batches))
+        positions = [delay.position for delay in self._learned_delays()]
+        if positions:
+            own = {id(p) for p in positions}
+            rest = [p for p in self.parameters() if id(p) not in own]
+            optimizer = torch.optim.AdamW(
+                [
+                    {"params": rest, "lr": self.lr, "weight_decay": spec.weight_decay},
+                    {"params": positions, "lr": spec.delay_lr, "weight_decay": 0.0},
+                ]
+            )
+            schedule: Any = torch.optim.lr_scheduler.LambdaLR(
+                optimizer, [lambda n: one_cycle(n / steps), lambda n: half_cosine(n / steps)]
+            )
+        else:
+            optimizer = torch.optim.AdamW(
+                self.parameters(), lr=self.lr, weight_decay=spec.weight_decay
+            )
+            schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, self.lr, total_steps=steps)
         return {
             "optimizer": optimizer,
             "lr_scheduler": {"scheduler": schedule, "interval": "step"},
