@@ -23,7 +23,7 @@ def half_cosine(share: float) -> float:
 
 
 def one_cycle(share: float) -> float:
-    """As torch's `OneCycleLR`, a factor: 1/25 to 1 in three tenths of all steps, then to nothing."""
+    """As torch's `OneCycleLR`, a factor: 1/25 to 1 in three tenths of all steps, then to 0."""
     if share < 0.3:
         return 1 - (1 - 1 / 25) * half_cosine(share / 0.3)
     return half_cosine((share - 0.3) / 0.7)
