@@ -2,8 +2,6 @@
 
 import math
 
-import numpy as np
-import torch
 from torch import nn
 
 from hwsim.network import Shape
@@ -58,9 +56,9 @@ def _synapses(layer: LayerSpec, size: int, source: Shape) -> nn.Linear | nn.Conv
     if layer.kind == "dense":
         return nn.Linear(math.prod(source), size, bias=False)
     if layer.kind == "delay":
-        rng = np.random.default_rng(int(torch.randint(2**31, ())))
-        delay = Delay(math.prod(source), size, n_taps=layer.taps, bumps=layer.bumps,
-                      bump=layer.bump, rng=rng)  # fmt: skip
+        delay = Delay(
+            math.prod(source), size, n_taps=layer.taps, bumps=layer.bumps, bump=layer.bump
+        )
         delay.position.requires_grad_(layer.delays == "learned" and layer.taps > 1)
         return delay
     if source[0] % layer.groups or size % layer.groups:
