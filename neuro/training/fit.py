@@ -47,14 +47,14 @@ def fit(
         "best",
         monitor="hold_loss",
         mode="min",
-        save_last=True,
         enable_version_counter=False,
     )
+    every = ModelCheckpoint(folder, "last", enable_version_counter=False)  # of all epochs one
     history = History()
     last = folder / "last.ckpt"
     if last.exists():
         load_checkpoint(last)  # a damaged one is said here
-    trainer = _trainer(module, epochs, [history, best, Bar(console, phase)])
+    trainer = _trainer(module, epochs, [history, best, every, Bar(console, phase)])
     batches = loader(fit_on, module.spec.batch_size, seed=module.seed)
     try:
         with _quiet():

@@ -10,6 +10,7 @@ from rich.console import Console
 import hwsim
 from neuro.runs import open_run, run_for
 from neuro.training.classifier import Classifier
+from neuro.training.fit import load_checkpoint
 from neuro.training.progress import History
 from neuro.training.samples import EpochShuffle, shifted
 from neuro.training.train import load_splits, load_stacks, train
@@ -228,3 +229,14 @@ def test_a_history_travels_in_the_checkpoint():
     one.rows.append({"epoch": 1, "hold_loss": 0.5})
     other.load_state_dict(one.state_dict())
     assert other.rows == one.rows
+
+
+def test_the_last_epoch_is_kept_where_an_earlier_one_was_the_best(tmp_path):
+    recipe = tiny(**{"epochs = 2": "epochs = 4", "lr = 1e-2": "lr = 1.0"})
+    run, result = trained(recipe, tmp_path)
+    assert result["float"]["best_epoch"] < 4
+    kept = {
+        name: load_checkpoint(run.path / "float" / f"{name}.ckpt")["epoch"] + 1
+        for name in ("best", "last")
+    }
+    assert kept == {"best": result["float"]["best_epoch"], "last": 4}
