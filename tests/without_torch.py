@@ -19,6 +19,7 @@ NEEDS = (
     "pydantic",
     "matplotlib",
     "scipy",
+    "threadpoolctl",
     "pytest",
     "pytest-xdist",
     "hypothesis",

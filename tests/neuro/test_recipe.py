@@ -156,7 +156,7 @@ BUILDS = {
     ),
     "groups that do not divide": (broken("size = 4", "size = 3\ngroups = 2"), "'conv1'"),
     "a wrong read-out": (broken('"readout"\nkind = "dense"', '"readout"\nkind = "dense"\nsize = 7'),
-                         "'readout' must be dense with 10 neurons"),
+                         "'readout' must be dense, or of delays, with 10 neurons"),
     "an unknown surrogate": (GOOD.replace("[[model", UNKNOWN, 1),
                              "unknown surrogate 'relu'"),
     "a silent layer inside": (broken("size = 4", 'size = 4\nneuron = { emits = "nothing" }'),
