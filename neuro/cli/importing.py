@@ -1,16 +1,20 @@
 """`neuro import FILE`: a network of another framework, and what is exact of it."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.markup import escape
 from rich.table import Table
 
 from neuro.cli.console import AsJson, out, print_table
+
+if TYPE_CHECKING:
+    from hwsim import NodeVerdict
 
 
 class Framework(StrEnum):
@@ -125,15 +129,20 @@ def import_(
         content["verdicts"] = [asdict(verdict) for verdict in found.verdicts]
         typer.echo(json.dumps(content, indent=2, allow_nan=False))
     else:
-        table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-        for title in ("node", "kind", "verdict", "reason"):
-            table.add_column(title, no_wrap=title != "reason")
-        for verdict in found.verdicts:
-            table.add_row(*(escape(str(word)) for word in asdict(verdict).values()))
-        print_table(table)
-        if written:
-            out.print(f"written    {written}", markup=False)
-        if n_bad:
-            out.print(f"no network: {n_bad} nodes are unsupported", markup=False)
+        _show(found.verdicts, written, n_bad)
     if n_bad:
         raise typer.Exit(1)
+
+
+def _show(verdicts: Sequence["NodeVerdict"], written: str | None, n_bad: int) -> None:
+    """A line per node, and what became of the network."""
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for title in ("node", "kind", "verdict", "reason"):
+        table.add_column(title, no_wrap=title != "reason")
+    for verdict in verdicts:
+        table.add_row(*(escape(str(word)) for word in asdict(verdict).values()))
+    print_table(table)
+    if written:
+        out.print(f"written    {written}", markup=False)
+    if n_bad:
+        out.print(f"no network: {n_bad} nodes are unsupported", markup=False)
