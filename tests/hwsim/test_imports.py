@@ -32,3 +32,10 @@ def test_no_source_of_hwsim_holds_a_constant_of_a_chip():
     allowed = {"report", "formats"}  # units and tolerances of figures, never prices
     inside = {n: t for n, t in SOURCES.items() if n.split("/")[0] not in allowed}
     assert [name for name, text in inside.items() if tiny.search(text)] == []
+
+
+def test_importing_the_report_loads_no_drawing_and_no_torch():
+    code = (
+        "import sys, hwsim.report; assert not {'matplotlib', 'torch', 'neuro'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -3,8 +3,6 @@
 import doctest
 import json
 import re
-import subprocess
-import sys
 from dataclasses import asdict, replace
 from html.parser import HTMLParser
 from itertools import pairwise
@@ -478,13 +476,6 @@ def test_little_is_enough():
     assert content["raster"] is None
     assert content["training"] is None
     Outline(report_html(data))
-
-
-def test_importing_the_report_loads_no_drawing_and_no_torch():
-    code = (
-        "import sys, hwsim.report; assert not {'matplotlib', 'torch', 'neuro'} & set(sys.modules)"
-    )
-    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 # ---------------------------------------------------------------- errors
