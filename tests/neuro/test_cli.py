@@ -498,33 +498,3 @@ def test_ctrl_c_ends_training_and_the_same_command_resumes(home, tmp_path):
     assert [row["epoch"] for row in rows] == list(range(1, 41))
     assert "epoch 1/40" not in again.stderr  # it went on, it did not start over
     assert not parts_below(tmp_path)
-
-
-def test_chips_are_compared_in_one_run_with_a_table_and_a_figure(trained, neuro, tmp_path):
-    words = ("compare", trained[0], "--chips", "loihi1, rram-40nm", "--n-chips", 2, "--samples", 4)
-    code, out, err = neuro(*words, "--json")
-    assert code == 0, err
-    loihi, rram, ann = json.loads(out)["chips"]
-    assert (rram["n_chips"], len(rram["accuracy_p5_p95"])) == (2, 2)
-    assert ann["accuracy"] is None
-    for row in (loihi, rram, ann):
-        parts = sum(v or 0.0 for v in row["components_j"].values())
-        assert row["energy_j"] == pytest.approx(parts, rel=1e-9)
-        assert row["energy_band_j"]["p10"] < row["energy_j"] < row["energy_band_j"]["p90"]
-        assert row["latency_s"] > 0
-        assert row["area_m2"] > 0
-        assert row["unknown"]
-    figure = tmp_path / "compared.svg"
-    code, out, err = neuro(*words[:-2], "--samples", 2, "--accelerator", "none", "--figure", figure)
-    assert code == 0, err
-    assert [line.split()[0] for line in out.splitlines()[:3]] == ["chip", "loihi1", "rram-40nm"]
-    assert figure.stat().st_size > 1000
-    assert_one_line(neuro(*words, "--figure", "x.bmp"), "x.bmp: a figure is written as")
-    assert_one_line(neuro("compare", trained[0], "--chips", "loihi9"), "unknown chip 'loihi9'")
-
-
-def test_a_command_for_neurocores_refuses_a_chip_of_crossbars(trained, neuro):
-    said = ("rram-40nm is a chip of crossbars, this needs one of neurocores",)
-    assert_one_line(neuro("fits", trained[0], "--chip", "rram-40nm"), *said)
-    assert_one_line(neuro("map", trained[0], "--chip", "rram-40nm"), *said)
-    assert_one_line(neuro("export", trained[0], "--to", "sanafe", "--chip", "rram-40nm"), *said)

@@ -394,3 +394,33 @@ def test_other_words_are_no_durations(text):
 def test_lists_of_durations_have_each_once(text, said):
     with pytest.raises(ValueError, match=said):
         parse_durations(text)
+
+
+def test_chips_are_compared_in_one_run_with_a_table_and_a_figure(trained, neuro, tmp_path):
+    words = ("compare", trained, "--chips", "loihi1, rram-40nm", "--n-chips", 2, "--samples", 4)
+    code, out, err = neuro(*words, "--json")
+    assert code == 0, err
+    loihi, rram, ann = json.loads(out)["chips"]
+    assert (rram["n_chips"], len(rram["accuracy_p5_p95"])) == (2, 2)
+    assert ann["accuracy"] is None
+    for row in (loihi, rram, ann):
+        parts = sum(v or 0.0 for v in row["components_j"].values())
+        assert row["energy_j"] == pytest.approx(parts, rel=1e-9)
+        assert row["energy_band_j"]["p10"] < row["energy_j"] < row["energy_band_j"]["p90"]
+        assert row["latency_s"] > 0
+        assert row["area_m2"] > 0
+        assert row["unknown"]
+    figure = tmp_path / "compared.svg"
+    code, out, err = neuro(*words[:-2], "--samples", 2, "--accelerator", "none", "--figure", figure)
+    assert code == 0, err
+    assert [line.split()[0] for line in out.splitlines()[:3]] == ["chip", "loihi1", "rram-40nm"]
+    assert figure.stat().st_size > 1000
+    assert_one_line(neuro(*words, "--figure", "x.bmp"), "x.bmp: a figure is written as")
+    assert_one_line(neuro("compare", trained, "--chips", "loihi9"), "unknown chip 'loihi9'")
+
+
+def test_a_command_for_neurocores_refuses_a_chip_of_crossbars(trained, neuro):
+    said = ("rram-40nm is a chip of crossbars, this needs one of neurocores",)
+    assert_one_line(neuro("fits", trained, "--chip", "rram-40nm"), *said)
+    assert_one_line(neuro("map", trained, "--chip", "rram-40nm"), *said)
+    assert_one_line(neuro("export", trained, "--to", "sanafe", "--chip", "rram-40nm"), *said)
