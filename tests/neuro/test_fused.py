@@ -56,13 +56,25 @@ def outcome(loop, layer, a, constants, state, seed=1):
     return [r.detach() for r in (*results, after.rest)], gradients
 
 
+def per_lane(a, constants, state):
+    """The same problem with constants that each neuron of each sample has for itself."""
+    decay_u, decay_v, v_th, bias = constants
+    table = v_th if v_th.ndim == a.ndim - 1 else v_th.expand(1, *a.shape[2:])
+    lanes = [c.expand(a.shape[1:]) for c in (decay_u, decay_v, bias)]
+    lanes.insert(2, table[:, None].expand(len(table), *a.shape[1:]))
+    return a, [c.detach().clone().requires_grad_() for c in lanes], state
+
+
 def assert_same(layer, a, constants, state):
     found, gradients = outcome(fused_lif, layer, a, constants, state)
     wanted, expected = outcome(run_lif, layer, a, constants, state)
+    _, parts = outcome(run_lif, layer, *per_lane(a, constants, state))
     for one, other in zip(found, wanted, strict=True):
         assert torch.equal(one, other)
-    for name, one, other in zip(NAMES, gradients, expected, strict=True):
-        assert (one - other).abs().max() <= BOUND[a.dtype] * other.abs().max(), name
+    for name, one, other, each in zip(NAMES, gradients, expected, parts, strict=True):
+        # parts of a sum may cancel; what is lost in rounding is a share of them, not of the sum
+        scale = each.abs().sum() if name in NAMES[1:5] else other.abs().max()
+        assert (one - other).abs().max() <= BOUND[a.dtype] * scale, name
     return expected[0]
 
 
