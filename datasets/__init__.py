@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from pathlib import Path
 
-from . import braille, digits, fsdd, images, nmnist
+from . import braille, digits, fsdd, heidelberg, images, nmnist
 from .binning import Binning, bin_events
 from .catalogue import INFO, Info
 from .interface import Dataset, DatasetMissing, data_root
@@ -32,6 +32,8 @@ _LOADERS = {
     "fashion-mnist": images.load_fashion,
     "fsdd": fsdd.load_fsdd,
     "braille": braille.load_braille,
+    "shd": heidelberg.load_shd,
+    "ssc": heidelberg.load_ssc,
 }
 
 
@@ -83,6 +85,8 @@ def fetch(name: str, root: Path | str | None = None) -> Path | None:
         return fetching.fetch_fsdd(folder)
     if name == "nmnist":
         return fetching.fetch_nmnist(folder)
+    if name in ("shd", "ssc"):
+        return fetching.fetch_heidelberg(name, folder)
     raise ValueError(f"{name} has no address to download from: {about.how_to_get} in {folder}")
 
 

@@ -1,7 +1,8 @@
 """The binning rule, in one place: from events, or finer frames, to frames of 8-bit counts.
 
 An event at time t falls into step floor(t * n_steps / window), in whole microseconds. Events
-before 0 or at or after the window's end are dropped. Polarity 0 (OFF) is channel 0, polarity 1
+before 0 or at or after the window's end are dropped. Time 0 is the recording's start, or, with
+`from_first`, the first event. Polarity 0 (OFF) is channel 0, polarity 1
 (ON) is channel 1. Clipping comes last, after polarities and pixels have been added up. A count
 that does not fit in 8 bits is an error, never a silent saturation.
 """
@@ -12,7 +13,15 @@ from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PositiveFloat,
+    PositiveInt,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+)
 
 EVENT_DTYPE = np.dtype([("x", np.int16), ("y", np.int16), ("t", np.int64), ("p", np.bool_)])
 MAX_COUNT = 255
@@ -26,7 +35,16 @@ class Binning(BaseModel):
     window_s: PositiveFloat | None = None  # None: the data set's nominal duration
     polarity: Literal["both", "merge", "on", "off"] = "both"
     clip: int | None = Field(default=None, ge=1, le=MAX_COUNT)  # 1: binary; None: counts
-    downsample: PositiveInt = 1  # pixels of a (C, H, W) sample summed per side
+    downsample: PositiveInt = 1  # neighbours summed: pixels per side of (C, H, W), or channels
+    from_first: bool = False  # whether time counts from the first event
+
+    @model_serializer(mode="wrap")
+    def _without_from_first(self, plain: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """What a rule was before there was `from_first`: runs without it keep their names."""
+        found: dict[str, Any] = plain(self)
+        if not self.from_first:
+            found.pop("from_first")
+        return found
 
     def with_window(self, duration_s: float) -> Binning:
         """This rule, with `window_s` filled in where it was left to the data set."""
@@ -47,12 +65,7 @@ class Binning(BaseModel):
         if len(sample_shape) == 3:
             _, height, width = sample_shape
             return n_channels, -(-height // self.downsample), -(-width // self.downsample)
-        if self.downsample != 1:
-            raise ValueError(
-                f"`downsample = {self.downsample}` needs images (C, H, W), "
-                f"this data has shape {sample_shape}: use 1"
-            )
-        return (n_channels,)
+        return (-(-n_channels // self.downsample),)
 
     @property
     def window_us(self) -> int:
@@ -85,11 +98,16 @@ def bin_events(
         ValueError: if an event lies outside `sample_shape`, or a count exceeds 255.
     """
     shape = (binning.n_steps, *binning.frame_shape(sample_shape))
-    kept = events[(events["t"] >= 0) & (events["t"] < binning.window_us)]
+    t = events["t"].astype(np.int64)
+    if binning.from_first and len(t):
+        t = t - t.min()
+    inside = (t >= 0) & (t < binning.window_us)
+    kept, t = events[inside], t[inside]
     if binning.polarity in ("on", "off"):
-        kept = kept[kept["p"].astype(bool) == (binning.polarity == "on")]
+        chosen = kept["p"].astype(bool) == (binning.polarity == "on")
+        kept, t = kept[chosen], t[chosen]
     _check_inside(kept, sample_shape)
-    step = kept["t"].astype(np.int64) * binning.n_steps // binning.window_us
+    step = t * binning.n_steps // binning.window_us
     x, y = (kept[axis].astype(np.int64) // binning.downsample for axis in "xy")
     if len(shape) == 2:
         where: tuple[npt.NDArray[np.int64], ...] = (step, x)
@@ -112,14 +130,28 @@ def bin_frames(
     """Sum fine frames (time, *shape), spread evenly over `duration_s`, into `n_steps`.
 
     Frame k begins at k * duration / frames, and goes where an event at that time would go.
+
+    Raises:
+        ValueError: if a count exceeds 255, or the rule asks for what frames do not have.
     """
-    n_frames = len(frames)
-    start_us = np.arange(n_frames, dtype=np.int64) * round(duration_s * 1e6) // n_frames
-    inside = start_us < binning.window_us
-    step = start_us[inside] * binning.n_steps // binning.window_us
+    if binning.from_first:
+        raise ValueError("`from_first` needs events, this data has frames: leave it out")
+    inside, step = _steps_of_frames(len(frames), binning, duration_s)
     counts = np.zeros((binning.n_steps, *binning.frame_shape(frames.shape[1:])), np.int64)
+    if frames.ndim == 2 and binning.downsample > 1:
+        starts = np.arange(0, frames.shape[1], binning.downsample)
+        frames = np.add.reduceat(frames.astype(np.int64), starts, axis=1)
     np.add.at(counts, step, frames[inside])
     return _to_counts(counts, binning)
+
+
+def _steps_of_frames(
+    n_frames: int, binning: Binning, duration_s: float
+) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.int64]]:
+    """Which frames begin within the window, and the steps that they fall into."""
+    start_us = np.arange(n_frames, dtype=np.int64) * round(duration_s * 1e6) // n_frames
+    inside = start_us < binning.window_us
+    return inside, start_us[inside] * binning.n_steps // binning.window_us
 
 
 def repeat_still(

@@ -38,6 +38,11 @@ _ORCHARD = (
     "Orchard, Jayawant, Cohen, Thakor: Converting static image datasets to spiking neuromorphic "
     "datasets using saccades. Front. Neurosci. 9:437, 2015"
 )
+_CRAMER = (
+    "Cramer, Stradmann, Schemmel, Zenke: The Heidelberg spiking data sets for the systematic "
+    "evaluation of spiking neural networks. IEEE Trans. Neural Netw. Learn. Syst. 33(7), 2022"
+)
+_ZENKE = "https://zenkelab.org/resources/spiking-heidelberg-datasets-shd/"
 _IDX = (
     "train-images-idx3-ubyte.gz",
     "train-labels-idx1-ubyte.gz",
@@ -178,6 +183,40 @@ _ALL = (
         ),
         files=("braille-spikes/braille7_train_val.npz",),
         splits="train, test (the published validation part); fit and hold are parts of train",
+    ),
+    Info(
+        name="shd",
+        title="Spiking Heidelberg Digits, English and German, through a model of the inner ear",
+        kind="events",
+        sample_shape=(700,),
+        n_classes=20,
+        n_train=8156,
+        n_test=2264,
+        duration_s=1.4,
+        licence="CC BY 4.0",
+        source=_ZENKE,
+        citation=_CRAMER,
+        how_to_get="run `neuro data fetch shd`, or put shd_train.h5 and shd_test.h5, unpacked, "
+        "into SHD",
+        files=("SHD/shd_train.h5", "SHD/shd_test.h5"),
+        splits="train, test (published); fit and hold are parts of train: hold is speakers 10, 11",
+    ),
+    Info(
+        name="ssc",
+        title="Spiking Speech Commands, 35 words through a model of the inner ear",
+        kind="events",
+        sample_shape=(700,),
+        n_classes=35,
+        n_train=75_466,
+        n_test=20_382,
+        duration_s=1.0,
+        licence="CC BY 4.0",
+        source=_ZENKE,
+        citation=_CRAMER,
+        how_to_get="run `neuro data fetch ssc`, or put ssc_train.h5, ssc_valid.h5 and ssc_test.h5, "
+        "unpacked, into SSC",
+        files=tuple(f"SSC/ssc_{part}.h5" for part in ("train", "valid", "test")),
+        splits="train, valid (9,981), test (published); fit is train, hold is valid",
     ),
 )
 INFO = {info.name: info for info in _ALL}

@@ -133,6 +133,24 @@ def fetch_nmnist(root: Path) -> Path:
     return root / "NMNIST"
 
 
+def fetch_heidelberg(name: str, root: Path) -> Path:
+    """The files of `shd` or `ssc` by tonic, which knows their addresses and md5."""
+    from tonic.datasets import SHD, SSC
+
+    with _staging(root) as staging:
+        if name == "shd":
+            for train in (True, False):
+                _download(SHD, str(staging), train=train)
+        else:
+            for split in ("train", "valid", "test"):
+                _download(SSC, str(staging), split=split)
+        folder = root / name.upper()
+        folder.mkdir(exist_ok=True)
+        for file in (staging / name.upper()).glob("*.h5"):
+            file.replace(folder / file.name)
+    return folder
+
+
 def check_content(path: Path, sha256: str) -> None:
     """Raise unless the gzip file holds what it should."""
     found = hashlib.sha256(gzip.decompress(path.read_bytes())).hexdigest()

@@ -98,10 +98,12 @@ def _statistics(dataset: Dataset) -> dict[str, float]:
     if dataset.kind == "frames":
         return {"samples": len(some), "mean value": float(np.mean([s.mean() for s in samples]))}
     counts = np.array([len(events) for events in samples])
+    end_us = 1e6 * (dataset.duration_s or 0)
     return {
         "samples": len(some),
         "events": float(counts.mean()),
         "events std": float(counts.std()),
         "on fraction": float(np.mean([events["p"].mean() for events in samples])),
+        "share after nominal end": float(np.mean([(e["t"] >= end_us).mean() for e in samples])),
         "last event s": float(max(events["t"].max() for events in samples)) * 1e-6,
     }

@@ -129,17 +129,32 @@ def test_more_steps_than_microseconds_are_refused():
         bin_events(np.zeros(0, EVENT_DTYPE), Binning(n_steps=20, window_s=1e-5), SHAPE)
 
 
-@pytest.mark.parametrize("fields", [{"polarity": "on"}, {"downsample": 2}])
-def test_channels_have_neither_polarity_nor_pixels(fields):
+def test_channels_have_no_polarity():
     with pytest.raises(ValueError, match="this"):
-        Binning(n_steps=1, **fields).frame_shape((64,))
+        Binning(n_steps=1, polarity="on").frame_shape((64,))
 
 
-@given(st.integers(1, 40), st.integers(1, 40), st.integers(0, 2**32 - 1))
-def test_binning_fine_frames_is_binning_their_events(n_frames, n_steps, seed):
+@given(recordings(), binnings(polarity="both", downsample=1))
+def test_counting_from_the_first_event_is_binning_events_that_were_moved(events, binning):
+    moved = events.copy()
+    if len(moved):
+        moved["t"] -= moved["t"].min()
+    from_first = Binning.model_validate(binning.model_dump() | {"from_first": True})
+    assert np.array_equal(bin_events(events, from_first, SHAPE), bin_events(moved, binning, SHAPE))
+
+
+def test_a_rule_from_before_there_was_from_first_has_the_same_text():
+    assert "from_first" not in Binning(n_steps=1).model_dump_json()
+    assert "from_first" in Binning(n_steps=1, from_first=True).model_dump_json()
+    with pytest.raises(ValueError, match="needs events"):
+        bin_frames(np.ones((2, 3)), Binning(n_steps=1, window_s=1, from_first=True), 1)
+
+
+@given(st.integers(1, 40), st.integers(1, 40), st.integers(1, 5), st.integers(0, 2**32 - 1))
+def test_binning_fine_frames_is_binning_their_events(n_frames, n_steps, downsample, seed):
     """A 1 in fine frame k is an event at the time at which the frame begins."""
     fine = np.random.default_rng(seed).integers(0, 3, (n_frames, 4)).astype(np.uint8)
-    binning = Binning(n_steps=n_steps, window_s=0.001)
+    binning = Binning(n_steps=n_steps, window_s=0.001, downsample=downsample)
     frame, channel = (np.repeat(index, fine[fine > 0]) for index in np.nonzero(fine))
     events = np.zeros(len(frame), EVENT_DTYPE)
     events["x"], events["t"] = channel, frame * 1000 // n_frames
