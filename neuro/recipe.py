@@ -80,6 +80,7 @@ class LayerSpec(_Spec):
     `size` counts channels of a convolution, neurons of other layers; None in the last layer
     means one per class. A `delay` layer is a dense one whose synapses have a delay each, 0 to
     `taps - 1` steps: `learned`, or `fixed` where they were drawn; see `neuro.spiking.Delay`.
+    The neurons of a `recurrent` layer, dense or of delays, hear each other one step later.
     """
 
     name: str = Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")
@@ -97,20 +98,23 @@ class LayerSpec(_Spec):
     bump: Bump = "gauss"
     bumps: PositiveInt = 1
     delays: Literal["learned", "fixed"] = "learned"
+    recurrent: bool = False
     neuron: NeuronSpec = NeuronSpec()
 
     @model_serializer(mode="wrap")
-    def _without_delays(self, plain: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """What layers without delays were before there were any: their runs keep their names."""
+    def _without_what_came_later(self, plain: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Fields of delays and loops only where there are any: older runs keep their names."""
         found: dict[str, Any] = plain(self)
         if self.kind != "delay":
             for name in DELAY_FIELDS:
                 found.pop(name)
+        if not self.recurrent:
+            found.pop("recurrent")
         return found
 
 
 class ModelSpec(_Spec):
-    """A feed-forward stack."""
+    """A stack of layers."""
 
     layers: tuple[LayerSpec, ...] = Field(min_length=1)
     surrogate: SurrogateSpec = SurrogateSpec()

@@ -16,8 +16,8 @@ def export(stack: Stack, *, dt_s: float = 1e-3) -> Network:
     """The network of a trained stack: real, or in a chip's integers if its blocks are quantised.
 
     BatchNorm is folded, weights trained with noise are clipped, an input gain enters the weights,
-    learned delays are rounded. A first layer's `right_pad` is for the input: give the simulator as
-    many more steps without spikes.
+    learned delays are rounded, feedback takes one step. A first layer's `right_pad` is for the
+    input: give the simulator as many more steps without spikes.
 
     Args:
         dt_s: duration of a time step in seconds.
@@ -32,13 +32,12 @@ def export(stack: Stack, *, dt_s: float = 1e-3) -> Network:
     for n, (name, block, shape) in enumerate(stack.shapes()):
         source = populations[-1].name
         if isinstance(block, Block):
-            weight = block.synapses.weight.detach().double().cpu().numpy()
-            weight = weight * block.neurons.input_gain
             populations.append(Population(name, shape, block.neurons.neuron(shape)))
             word = None
         else:
-            weight, word = block.integer_weights(), block.word
             populations.append(Population(name, shape, block.fixed()))
+            word = block.word
+        weight = block.weights_of(block.synapses)
         if isinstance(block.synapses, Delay):
             if n and block.synapses.right_pad:
                 raise ValueError(
@@ -51,6 +50,9 @@ def export(stack: Stack, *, dt_s: float = 1e-3) -> Network:
             projections.append(
                 Projection.of(source, name, _synapses(block.synapses, weight), word=word)
             )
+        if block.feedback is not None:
+            back = Dense.of(block.weights_of(block.feedback))
+            projections.append(Projection.of(name, name, back, delay=1, word=word))
     return Network(tuple(populations), tuple(projections), dt_s)
 
 

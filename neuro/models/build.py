@@ -46,8 +46,9 @@ def _block(layer: LayerSpec, size: int, source: Shape, spec: ModelSpec) -> Block
     norm = None
     if layer.norm:
         norm = nn.BatchNorm2d(size) if layer.kind == "conv" else nn.BatchNorm1d(size)
+    feedback = nn.Linear(size, size, bias=False) if layer.recurrent else None
     try:
-        return Block(synapses, neurons, norm=norm, dropout=layer.dropout)
+        return Block(synapses, neurons, norm=norm, dropout=layer.dropout, feedback=feedback)
     except ValueError as error:
         raise ValueError(f"layer {layer.name!r}: {error}") from error
 

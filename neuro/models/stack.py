@@ -1,4 +1,4 @@
-"""A feed-forward stack: each block is synapses, an optional BatchNorm, and neurons."""
+"""A stack: each block is synapses, an optional BatchNorm, and neurons, with feedback or without."""
 
 import copy
 from collections.abc import Iterator
@@ -7,9 +7,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from hwsim.arrays import AnyArray
 from hwsim.network import Shape
 from neuro.spiking.delay import Delay
 from neuro.spiking.lif import LIF
+from neuro.spiking.recurrent import RecurrentLIF
+
+SynapseModule = nn.Linear | nn.Conv2d | Delay
 
 
 class Block(nn.Module):
@@ -18,18 +22,24 @@ class Block(nn.Module):
     The bias of a layer lives in its neurons (`LIF.bias`, added to `v`), never in the synapses:
     that is where a chip has it.
 
+    Args:
+        feedback: from the neurons to themselves, one step later; see `RecurrentLIF`. BatchNorm
+            acts on what comes from the layer before alone.
+
     Raises:
         ValueError: if BatchNorm stands before neurons with a current memory: its shift would
-            have to enter `u`, where a chip has no bias, so it could not be folded.
+            have to enter `u`, where a chip has no bias, so it could not be folded. If feedback
+            does not suit the neurons, or they stand behind a convolution.
     """
 
     def __init__(
         self,
-        synapses: nn.Linear | nn.Conv2d | Delay,
+        synapses: SynapseModule,
         neurons: LIF,
         *,
         norm: nn.BatchNorm1d | nn.BatchNorm2d | None = None,
         dropout: float = 0.0,
+        feedback: nn.Linear | None = None,
     ) -> None:
         super().__init__()
         if synapses.bias is not None:
@@ -41,7 +51,10 @@ class Block(nn.Module):
                 "BatchNorm before neurons with `decay_u > 0` cannot be folded: set decay_u = 0 or "
                 "norm = false"
             )
+        if feedback is not None:
+            _check_feedback(feedback, synapses, neurons)
         self.synapses, self.norm, self.neurons = synapses, norm, neurons
+        self.feedback = feedback
         self.dropout = nn.Dropout(dropout) if dropout else None
 
     def current(self, spikes: Tensor) -> Tensor:
@@ -60,8 +73,16 @@ class Block(nn.Module):
 
     def forward(self, spikes: Tensor) -> Tensor:
         """Spikes in, spikes out (or the potential, if the neurons emit nothing)."""
-        out = self.neurons(self.current(spikes))
+        neurons: LIF | RecurrentLIF = self.neurons
+        if self.feedback is not None:
+            neurons = RecurrentLIF(self.neurons, self.feedback)
+        out = neurons(self.current(spikes))
         return out if self.dropout is None else self.dropout(out)
+
+    def weights_of(self, synapses: SynapseModule) -> AnyArray:
+        """Weights of the block's synapses, or of its feedback, times the input gain, float64."""
+        weight: AnyArray = synapses.weight.detach().double().cpu().numpy()
+        return weight * self.neurons.input_gain
 
     def target_shape(self, source: Shape) -> Shape:
         """Shape of the neurons for inputs of shape `source`."""
@@ -91,7 +112,17 @@ class Block(nn.Module):
             bias = shift.reshape(shape) * old.input_gain
             neurons.bias = nn.Parameter(bias if old.bias is None else bias + old.bias)
         rate = self.dropout.p if self.dropout is not None else 0.0
-        return Block(synapses, neurons, dropout=rate)
+        return Block(synapses, neurons, dropout=rate, feedback=copy.deepcopy(self.feedback))
+
+
+def _check_feedback(feedback: nn.Linear, synapses: SynapseModule, neurons: LIF) -> None:
+    if isinstance(synapses, nn.Conv2d):
+        raise ValueError("a convolution has no feedback: only dense layers and delays have")
+    RecurrentLIF(neurons, feedback)  # or it raises
+    if feedback.in_features != synapses.out_features:
+        raise ValueError(
+            f"feedback joins {feedback.in_features} neurons, the layer has {synapses.out_features}"
+        )
 
 
 @dataclass(frozen=True, slots=True)

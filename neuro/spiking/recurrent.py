@@ -68,11 +68,22 @@ class RecurrentLIF(nn.Module):
         n, gain = self.neurons, self.neurons.input_gain
         bias = 0.0 if n.bias is None else n.bias
         constants = n.decay_u.clamp(0, 1), n.decay_v.clamp(0, 1), n.v_th, bias
-        kind = KINDS.get(a.dtype, a.dtype)
-        current, weight = (a * gain).to(kind), (self.feedback.weight * gain).to(kind)
-        loop = fused_recurrent if has_kernel(current, n) else run_recurrent
-        out, after = loop(current, weight, n, *constants, state)
-        return out.to(a.dtype), after
+        return run_loop(a * gain, self.feedback.weight * gain, n, *constants, state)
+
+
+def run_loop(
+    a: Tensor, weight: Tensor, how: Conventions, decay_u: Constant, decay_v: Constant,
+    v_th: Constant, bias: Constant, state: RecurrentState | None = None,
+) -> tuple[Tensor, RecurrentState]:  # fmt: skip
+    """As `run_recurrent`, with a kernel where there is one.
+
+    Currents of half precision are summed up in float32. The output has the dtype of `a`.
+    """
+    kind = KINDS.get(a.dtype, a.dtype)
+    current, weight = a.to(kind), weight.to(kind)
+    loop = fused_recurrent if has_kernel(current, how) else run_recurrent
+    out, after = loop(current, weight, how, decay_u, decay_v, v_th, bias, state)
+    return out.to(a.dtype), after
 
 
 def run_recurrent(

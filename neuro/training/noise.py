@@ -57,6 +57,8 @@ class NoiseBlock(nn.Module):
             raise ValueError("fold BatchNorm before training with noise (`Stack.folded`)")
         if isinstance(block.synapses, Delay):
             raise ValueError("an array of cells has no delays: train them without noise")
+        if block.feedback is not None:
+            raise ValueError("feedback is not trained with noise: let no layer be `recurrent`")
         self.synapses, self.neurons, self.dropout = block.synapses, block.neurons, block.dropout
         self.spec = spec
         self.draws: Tensor | None = None  # of the one chip that evaluation runs on

@@ -17,9 +17,10 @@ from hwsim.chips.spec import ChipSpec
 from hwsim.network import Population, Shape, WeightWord
 from hwsim.neuron import BIAS_EXP_MAX, BIAS_MANT_MAX, V_TH_MAX, FixedNeuron, Neuron
 from hwsim.quantization import choose_scales, fixed_neuron, quantize_weights
-from neuro.models.stack import Block, Stack
+from neuro.models.stack import Block, Stack, SynapseModule
 from neuro.spiking.delay import Delay
 from neuro.spiking.fused import run
+from neuro.spiking.recurrent import run_loop
 from neuro.to_network import export
 
 FLOAT32_EXACT = 1 << 24
@@ -47,6 +48,7 @@ class QuantBlock(nn.Module):
                 "carry: train in floats and quantise afterwards"
             )
         self.synapses, self.neurons, self.dropout = block.synapses, block.neurons, block.dropout
+        self.feedback = block.feedback
         self.shape, self.scale, self.word = shape, scale, word
         fixed_neuron(Population(name, shape, None), self.real_neuron(), scale)  # or it raises
 
@@ -71,9 +73,9 @@ class QuantBlock(nn.Module):
         )
         return fixed_neuron(Population("block", self.shape, None), held, self.scale)
 
-    def integer_weights(self) -> AnyArray:
-        """The integers of the weights."""
-        weight = self.synapses.weight.detach().double().cpu().numpy() * self.neurons.input_gain
+    def weights_of(self, synapses: SynapseModule) -> AnyArray:
+        """The integers of the weights of the block's synapses, or of its feedback."""
+        weight = synapses.weight.detach().double().cpu().numpy() * self.neurons.input_gain
         return quantize_weights(weight, self.scale, self.word)
 
     def target_shape(self, source: Shape) -> Shape:
@@ -81,10 +83,7 @@ class QuantBlock(nn.Module):
         return self.shape
 
     def _float_steps(self, spikes: Tensor) -> Tensor:
-        step, (low, high) = self.word.step, self.word.range
-        scaled = self.synapses.weight * (self.scale * self.neurons.input_gain)
-        weight = _rounded(scaled.clamp(low, high), step) / self.scale
-        fixed = self.fixed()
+        weight, fixed = self._rounded_weight(self.synapses), self.fixed()
         device, dtype = weight.device, weight.dtype
 
         def real(values: AnyArray, unit: float) -> Tensor:
@@ -98,7 +97,16 @@ class QuantBlock(nn.Module):
             bias = neurons.bias + (rounded - neurons.bias).detach()
         decay_u, decay_v = real(4095 - fixed.du, 4096), real(4096 - fixed.dv, 4096)
         a = _product(self.synapses, weight, spikes.to(dtype))
-        return run(a, neurons, decay_u, decay_v, v_th, bias)[0]
+        if self.feedback is None:
+            return run(a, neurons, decay_u, decay_v, v_th, bias)[0]
+        back = self._rounded_weight(self.feedback)
+        return run_loop(a, back, neurons, decay_u, decay_v, v_th, bias)[0]
+
+    def _rounded_weight(self, synapses: SynapseModule) -> Tensor:
+        """The chip's weights in real numbers; the gradient passes straight through."""
+        step, (low, high) = self.word.step, self.word.range
+        scaled = synapses.weight * (self.scale * self.neurons.input_gain)
+        return _rounded(scaled.clamp(low, high), step) / self.scale
 
     @torch.no_grad()
     def integer_steps(self, spikes: Tensor) -> Tensor:
@@ -106,25 +114,36 @@ class QuantBlock(nn.Module):
 
         A plain spike carries no number: whatever is not zero arrives as one.
         """
-        spikes = (spikes != 0).to(spikes.dtype)
-        weight = torch.as_tensor(self.integer_weights(), device=spikes.device)
+        weight = self._exact_weight(self.synapses, spikes.device)
+        plain = (spikes != 0).to(weight.dtype)
+        a = _product(self.synapses, weight, plain).to(torch.int64)
+        back = None if self.feedback is None else self._exact_weight(self.feedback, a.device)
+        return fixed_lif(a, self.fixed(), back)
+
+    def _exact_weight(self, synapses: SynapseModule, device: torch.device) -> Tensor:
+        """The chip's integers in a float type that adds them up without rounding."""
+        weight = torch.as_tensor(self.weights_of(synapses), device=device)
         largest = float(weight.abs().flatten(1).sum(1).max())
-        kind = torch.float32 if largest < FLOAT32_EXACT else torch.float64
-        a = _product(self.synapses, weight.to(kind), spikes.to(kind)).to(torch.int64)
-        return fixed_lif(a, self.fixed())
+        return weight.to(torch.float32 if largest < FLOAT32_EXACT else torch.float64)
 
 
-def fixed_lif(a: Tensor, neuron: FixedNeuron) -> Tensor:
-    """The time loop of `FixedNeuron` on whole numbers (time, batch, *neurons), int64."""
+def fixed_lif(a: Tensor, neuron: FixedNeuron, feedback: Tensor | None = None) -> Tensor:
+    """The time loop of `FixedNeuron` on whole numbers (time, batch, *neurons), int64.
+
+    Args:
+        feedback: whole weights (to, from) of the spikes of one step ago, in floats.
+    """
 
     def per_neuron(values: AnyArray) -> Tensor:
         return torch.as_tensor(np.array(values), device=a.device)
 
     keep_u, keep_v = per_neuron(4095 - neuron.du), per_neuron(4096 - neuron.dv)
     v_th, bias = per_neuron(neuron.v_th << 6), per_neuron(neuron.bias)
-    u, v, rest = (torch.zeros_like(a[0]) for _ in range(3))
+    u, v, rest, s = (torch.zeros_like(a[0]) for _ in range(4))
     out = []
     for a_t in a.unbind(0):
+        if feedback is not None:
+            a_t = a_t + F.linear(s.to(feedback.dtype), feedback).to(torch.int64)
         u = _toward_zero(u * keep_u) + (a_t << 6)
         u = torch.where(u > U_HALF, u - 2 * U_HALF, u)
         u = torch.where(u <= -U_HALF, u + 2 * U_HALF, u)

@@ -54,6 +54,8 @@ def train(run: RunFolder, console: Console, *, root: str | None = None) -> dict[
     splits = load_splits(run, root)
     fresh = fresh_stack(run, splits).folded()  # what the chip has not is said before training
     with_scales(fresh, chip, {name: 1 / float(b.neurons.v_th) for name, b in fresh.blocks.items()})
+    if run.recipe.noise.epochs:
+        noisy(fresh, run.recipe.noise)
     run.begin()
     stack, fitted = _fit_float(run, splits, console)
     qstack, qfitted = _fit_integers(run, stack, chip, splits, console)

@@ -20,8 +20,11 @@ DYADIC = (0.0, 0.25, 0.5, 0.75)  # two bits: products over few steps stay exact 
 
 
 @st.composite
-def stacks(draw, neurons, *, weight):
-    """A stack of convolutions and dense layers; `weight(*shape)` draws weights and biases."""
+def stacks(draw, neurons, *, weight, loops=False):
+    """A stack of convolutions and dense layers; `weight(*shape)` draws weights and biases.
+
+    With `loops` dense layers that send plain spikes may have feedback.
+    """
     torch.manual_seed(draw(SEEDS))
     shape, blocks = INPUT, {}
     for i in range(draw(st.integers(0, 2))):
@@ -33,17 +36,21 @@ def stacks(draw, neurons, *, weight):
     for i in range(n := draw(st.integers(1, 2))):
         size = draw(st.integers(1, 6))
         dense = nn.Linear(int(np.prod(shape)), size, bias=False)
-        blocks[f"dense{i}"] = filled(dense, draw(neurons(last=i == n - 1, n=(size,))), weight)
+        lif = draw(neurons(last=i == n - 1, n=(size,)))
+        looped = loops and lif.emits == "spikes" and draw(st.booleans())
+        feedback = nn.Linear(size, size, bias=False) if looped else None
+        blocks[f"dense{i}"] = filled(dense, lif, weight, feedback)
         shape = (size,)
     return Stack(blocks, INPUT).eval()
 
 
-def filled(synapses, neurons, weight):
+def filled(synapses, neurons, weight, feedback=None):
     with torch.no_grad():
-        synapses.weight.copy_(weight(*synapses.weight.shape))
+        for module in (synapses, feedback) if feedback else (synapses,):
+            module.weight.copy_(weight(*module.weight.shape))
         if neurons.bias is not None:
             neurons.bias.copy_(weight(*neurons.bias.shape))
-    return Block(synapses, neurons)
+    return Block(synapses, neurons, feedback=feedback)
 
 
 @st.composite
@@ -107,7 +114,7 @@ def assert_same(trace, run):
     np.testing.assert_array_equal(run.output, trace.output.numpy())
 
 
-@given(stacks(any_neurons, weight=coarse), SEEDS, st.integers(1, 5))
+@given(stacks(any_neurons, weight=coarse, loops=True), SEEDS, st.integers(1, 5))
 def test_torch_and_the_simulator_agree_where_floats_are_exact_ties_included(stack, seed, steps):
     stack, frames = stack.double(), events(steps, 2, seed, counts=True)
     with torch.no_grad():
@@ -124,7 +131,7 @@ def arbitrary_neurons(*, last, n):
     return any_neurons(last=last, n=n, decays=(0.0, 0.1, 0.37, 0.93), exact=False)
 
 
-@given(stacks(arbitrary_neurons, weight=fine), SEEDS, st.integers(1, 15))
+@given(stacks(arbitrary_neurons, weight=fine, loops=True), SEEDS, st.integers(1, 15))
 def test_torch_and_the_simulator_agree_on_any_floats(stack, seed, steps):
     stack, frames = stack.double(), events(steps, 2, seed)
     with torch.no_grad():
@@ -159,7 +166,8 @@ def assert_chain(qstack, frames, chip):
     return plan
 
 
-@given(stacks(chip_neurons, weight=fine), SEEDS, st.integers(1, 15), st.integers(1, 40))
+@given(stacks(chip_neurons, weight=fine, loops=True), SEEDS, st.integers(1, 15),
+       st.integers(1, 40))  # fmt: skip
 def test_torchs_integers_are_the_chips_on_any_mapping(stack, seed, steps, neurons_per_core):
     chip = chip_with(neurons_per_core=neurons_per_core)
     frames = events(steps, 3, seed)
@@ -198,7 +206,7 @@ def extreme_neurons(draw, *, last, n):
     )
 
 
-@given(stacks(extreme_neurons, weight=heavy), SEEDS)
+@given(stacks(extreme_neurons, weight=heavy, loops=True), SEEDS)
 def test_the_chain_holds_where_words_overflow(stack, seed):
     frames, chip = np.maximum(events(40, 2, seed), events(40, 2, seed + 1)), chip_with()
     qstack = with_scales(stack, chip, dict.fromkeys(stack.blocks, 1.0)).eval()

@@ -79,7 +79,7 @@ def test_after_steps_of_an_optimiser_all_integers_fit_and_scales_stand(lr):
     assert any(not torch.equal(a, b) for a, b in zip(before, qstack.parameters(), strict=True))
     low, high = WORD.range
     for block in qstack.blocks.values():
-        weight = block.integer_weights()
+        weight = block.weights_of(block.synapses)
         assert weight.min() >= low
         assert weight.max() <= high
         assert (weight % WORD.step == 0).all()
@@ -126,7 +126,7 @@ def test_rounding_moves_a_weight_by_half_a_step_at_most(seed, spread):
         stack.blocks["conv"].synapses.weight.mul_(spread)
     for name, block in quantised(stack, CHIP, frames(2, 4)).blocks.items():
         wanted = stack.blocks[name].synapses.weight.detach().double().numpy()
-        error = np.abs(block.integer_weights() / block.scale - wanted).max()
+        error = np.abs(block.weights_of(block.synapses) / block.scale - wanted).max()
         assert error <= 0.5 * WORD.step / block.scale * (1 + 1e-9)
 
 
