@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from pathlib import Path
 
-from . import braille, digits, fsdd, heidelberg, images, nmnist
+from . import braille, digits, fsdd, heidelberg, images, nmnist, speech_commands
 from .binning import Binning, bin_events
 from .catalogue import INFO, Info
 from .interface import Dataset, DatasetMissing, data_root
@@ -34,6 +34,8 @@ _LOADERS = {
     "braille": braille.load_braille,
     "shd": heidelberg.load_shd,
     "ssc": heidelberg.load_ssc,
+    "gsc": speech_commands.load_gsc,
+    "gsc-spikes": speech_commands.load_gsc_spikes,
 }
 
 
@@ -87,6 +89,8 @@ def fetch(name: str, root: Path | str | None = None) -> Path | None:
         return fetching.fetch_nmnist(folder)
     if name in ("shd", "ssc"):
         return fetching.fetch_heidelberg(name, folder)
+    if name in ("gsc", "gsc-spikes"):
+        return fetching.fetch_speech_commands(folder)
     raise ValueError(f"{name} has no address to download from: {about.how_to_get} in {folder}")
 
 

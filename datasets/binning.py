@@ -145,6 +145,32 @@ def bin_frames(
     return _to_counts(counts, binning)
 
 
+def place_frames(
+    frames: npt.NDArray[Any], binning: Binning, duration_s: float
+) -> npt.NDArray[np.float32]:
+    """Analogue frames (time, *shape), each in the step in which it begins; other steps are 0.
+
+    They are kept as they are: what is on a scale of decibels cannot be added up.
+
+    Raises:
+        ValueError: if two frames would share a step, or the rule asks for more than `n_steps` and
+            `window_s`.
+    """
+    if binning != Binning(n_steps=binning.n_steps, window_s=binning.window_s):
+        raise ValueError(
+            "analogue frames are kept as they are: no field but `n_steps` and `window_s` may be set"
+        )
+    inside, step = _steps_of_frames(len(frames), binning, duration_s)
+    if len(np.unique(step)) < len(step):
+        raise ValueError(
+            f"{len(step)} analogue frames in {binning.n_steps} steps cannot be added up: "
+            "raise `n_steps` or lower `window_s`"
+        )
+    placed = np.zeros((binning.n_steps, *frames.shape[1:]), np.float32)
+    placed[step] = frames[inside]
+    return placed
+
+
 def _steps_of_frames(
     n_frames: int, binning: Binning, duration_s: float
 ) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.int64]]:

@@ -10,6 +10,7 @@ import warnings
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -44,35 +45,39 @@ def _sha256_of_file(path: Path, size: int, mtime_ns: int) -> str:
 def cached_frames(
     key: Mapping[str, object],
     shape: tuple[int, ...],
-    compute: Callable[[], npt.NDArray[np.uint8]],
-) -> npt.NDArray[np.uint8]:
+    compute: Callable[[], npt.NDArray[Any]],
+    *,
+    dtype: type[np.uint8 | np.float32] = np.uint8,
+) -> npt.NDArray[Any]:
     """Frames under `key` from the cache, else computed and stored.
 
-    A file that cannot be read, fails its checksum, or has another shape is computed again. The
-    key holds the source of the binning rule, so a changed rule never meets old frames.
+    A file that cannot be read, fails its checksum, or has another shape or type is computed again.
+    The key holds the source of the binning rule, so a changed rule never meets old frames.
     """
     code = sha256_of(Path(__file__).with_name("binning.py"))
     name = hashlib.sha256(json.dumps([code, key], sort_keys=True).encode()).hexdigest()
     path = cache_root() / "frames" / f"{name}.npz"
-    frames = _read(path, shape)
+    frames = _read(path, shape, dtype)
     if frames is None:
         frames = compute()
         _write(path, frames)
     return frames
 
 
-def _read(path: Path, shape: tuple[int, ...]) -> npt.NDArray[np.uint8] | None:
+def _read(
+    path: Path, shape: tuple[int, ...], dtype: type[np.uint8 | np.float32] = np.uint8
+) -> npt.NDArray[Any] | None:
     """The frames in `path`, or None if they are not there or not whole."""
     try:
         # opened here: np.load leaves a file that is no zip open
         with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-            frames: npt.NDArray[np.uint8] = archive["frames"]
+            frames: npt.NDArray[Any] = archive["frames"]
     except UNREADABLE:
         return None
-    return frames if frames.shape == shape and frames.dtype == np.uint8 else None
+    return frames if frames.shape == shape and frames.dtype == dtype else None
 
 
-def _write(path: Path, frames: npt.NDArray[np.uint8]) -> None:
+def _write(path: Path, frames: npt.NDArray[Any]) -> None:
     """Write all or nothing: a reader never sees half a file."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

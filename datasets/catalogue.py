@@ -43,6 +43,16 @@ _CRAMER = (
     "evaluation of spiking neural networks. IEEE Trans. Neural Netw. Learn. Syst. 33(7), 2022"
 )
 _ZENKE = "https://zenkelab.org/resources/spiking-heidelberg-datasets-shd/"
+_WARDEN = (
+    "Warden: Speech Commands: a dataset for limited-vocabulary speech recognition. "
+    "arXiv:1804.03209, 2018"
+)
+_GSC_FOLDER = "SpeechCommands/speech_commands_v0.02"
+_GSC_FILES = tuple(f"{_GSC_FOLDER}/{file}" for file in ("validation_list.txt", "testing_list.txt"))
+_GSC_HOW = (
+    f"run `neuro data fetch gsc` (2.4 GB), or unpack speech_commands_v0.02.tar.gz in {_GSC_FOLDER}"
+)
+_GSC_SPLITS = "train, valid (9,981), test (published); fit is train, hold is valid"
 _IDX = (
     "train-images-idx3-ubyte.gz",
     "train-labels-idx1-ubyte.gz",
@@ -217,6 +227,38 @@ _ALL = (
         "unpacked, into SSC",
         files=tuple(f"SSC/ssc_{part}.h5" for part in ("train", "valid", "test")),
         splits="train, valid (9,981), test (published); fit is train, hold is valid",
+    ),
+    Info(
+        name="gsc",
+        title="Google Speech Commands v0.02, 35 words, a second in 140 mel bands, analogue",
+        kind="analogue",
+        sample_shape=(140,),
+        n_classes=35,
+        n_train=84_843,
+        n_test=11_005,
+        duration_s=1.01,
+        licence="CC BY 4.0",
+        source="http://download.tensorflow.org/data/speech_commands_v0.02.tar.gz",
+        citation=_WARDEN,
+        how_to_get=_GSC_HOW,
+        files=_GSC_FILES,
+        splits=_GSC_SPLITS,
+    ),
+    Info(
+        name="gsc-spikes",
+        title="Google Speech Commands v0.02, 35 words, heard by a cochlea of 64 channels",
+        kind="events",
+        sample_shape=(64,),
+        n_classes=35,
+        n_train=84_843,
+        n_test=11_005,
+        duration_s=1.0,
+        licence="CC BY 4.0",
+        source="http://download.tensorflow.org/data/speech_commands_v0.02.tar.gz",
+        citation=_WARDEN,
+        how_to_get=_GSC_HOW,
+        files=_GSC_FILES,
+        splits=_GSC_SPLITS,
     ),
 )
 INFO = {info.name: info for info in _ALL}

@@ -7,6 +7,7 @@ import gzip
 import hashlib
 import shutil
 import sys
+import tarfile
 import tempfile
 import zipfile
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .fsdd import RECORDING
+from .speech_commands import FOLDER
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +89,8 @@ IDX_DOWNLOADS = {
     ),
 }
 FSDD_URL = "https://github.com/Jakobovski/free-spoken-digit-dataset/archive/refs/heads/master.zip"
+GSC_URL = "http://download.tensorflow.org/data/speech_commands_v0.02.tar.gz"
+GSC_SHA256 = "af14739ee7dc311471de98f5f9d2c9191b18aedfe957f4a6ff791c709868ff58"  # torchaudio's
 FSDD_LEAST = 2500  # recordings of the five speakers that every version has
 
 
@@ -149,6 +153,30 @@ def fetch_heidelberg(name: str, root: Path) -> Path:
         for file in (staging / name.upper()).glob("*.h5"):
             file.replace(folder / file.name)
     return folder
+
+
+def fetch_speech_commands(root: Path) -> Path:
+    """The archive of Google Speech Commands, checked, and unpacked as torchaudio does."""
+    from tonic.download_utils import download_url
+
+    goal = root / FOLDER
+    with _staging(root) as staging:
+        archive, unpacked = staging / "speech_commands.tar.gz", staging / "unpacked"
+        _download(download_url, GSC_URL, str(staging), filename=archive.name)
+        with archive.open("rb") as file:
+            found = hashlib.file_digest(file, "sha256").hexdigest()
+        if found != GSC_SHA256:
+            raise ValueError(
+                f"{GSC_URL} has sha256 {found[:12]}..., must be {GSC_SHA256[:12]}...: the download "
+                "is damaged or the source has changed, try again"
+            )
+        with tarfile.open(archive) as tar:
+            tar.extractall(unpacked, filter="data")
+        goal.parent.mkdir(exist_ok=True)
+        if goal.exists():  # half a data set, else nothing would be fetched
+            goal.replace(staging / "old")
+        unpacked.replace(goal)
+    return goal
 
 
 def check_content(path: Path, sha256: str) -> None:

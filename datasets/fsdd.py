@@ -79,22 +79,29 @@ def _mask(
     return is_held_out if split == "test" else ~is_held_out
 
 
-def read_wav(raw: bytes, *, source: str) -> npt.NDArray[np.float64]:
+def read_wav(
+    raw: bytes, *, source: str, rate_hz: int = SPEC.sample_rate_hz
+) -> npt.NDArray[np.float64]:
     """Samples of a mono 16-bit WAV file, -1 to 1.
 
     Raises:
-        ValueError: if it is not such a file, or not at the cochlea's sample rate.
+        ValueError: if it is not such a file, or not at this rate.
     """
     try:
         with wave.open(io.BytesIO(raw)) as sound:
             form = (sound.getnchannels(), sound.getsampwidth(), sound.getframerate())
-            data = sound.readframes(sound.getnframes())
+            n_frames = sound.getnframes()
+            data = sound.readframes(n_frames)
     except (wave.Error, EOFError) as error:
         raise ValueError(f"{source}: not a WAV file ({error}): fetch it again") from None
-    if form != (1, 2, SPEC.sample_rate_hz):
+    if form != (1, 2, rate_hz):
         raise ValueError(
             f"{source}: {form[0]} channels of {8 * form[1]} bits at {form[2]} Hz, must be "
-            f"1 of 16 at {SPEC.sample_rate_hz}: convert it"
+            f"1 of 16 at {rate_hz}: convert it"
+        )
+    if len(data) != 2 * n_frames:
+        raise ValueError(
+            f"{source}: {len(data)} bytes of sound, its header says {2 * n_frames}: fetch it again"
         )
     return np.frombuffer(data, "<i2") / 2.0**15
 

@@ -11,7 +11,14 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from .binning import EVENT_DTYPE, Binning, bin_events, bin_frames, repeat_still
+from .binning import (
+    EVENT_DTYPE,
+    Binning,
+    bin_events,
+    bin_frames,
+    place_frames,
+    repeat_still,
+)
 from .cache import cached_frames
 
 __all__ = [
@@ -24,7 +31,7 @@ __all__ = [
     "missing",
 ]
 
-Kind = Literal["events", "frames"]
+Kind = Literal["events", "frames", "analogue"]
 Progress = Callable[[int, int], None]
 
 
@@ -58,7 +65,8 @@ class Dataset:
     """A split of a data set: `dataset[i]` is (events or frames, label), read when asked for.
 
     Events are a structured array (x, y, t, p), t in microseconds, sorted by time. Frames are
-    (time, *sample_shape), or sample_shape alone for still images.
+    (time, *sample_shape), or sample_shape alone for still images. Analogue frames are real numbers
+    (float32), which no binning adds up.
     """
 
     name: str
@@ -101,7 +109,12 @@ class Dataset:
         """Shape of one binned sample: (n_steps, *shape)."""
         return (binning.n_steps, *binning.frame_shape(self.sample_shape))
 
-    def frames(self, i: int, binning: Binning) -> npt.NDArray[np.uint8]:
+    @property
+    def dtype(self) -> type[np.uint8 | np.float32]:
+        """Of binned samples."""
+        return np.float32 if self.kind == "analogue" else np.uint8
+
+    def frames(self, i: int, binning: Binning) -> npt.NDArray[Any]:
         """Sample `i`, binned: (n_steps, *shape)."""
         sample = self[i][0]
         if self.duration_s is None:
@@ -109,11 +122,13 @@ class Dataset:
         window = binning.with_window(self.duration_s)
         if self.kind == "events":
             return bin_events(sample, window, self.sample_shape)
+        if self.kind == "analogue":
+            return place_frames(sample, window, self.duration_s)
         return bin_frames(sample, window, self.duration_s)
 
     def binned(
         self, binning: Binning, *, cache: bool = True, progress: Progress | None = None
-    ) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
+    ) -> tuple[npt.NDArray[Any], npt.NDArray[np.int64]]:
         """All samples, binned once and kept on disk.
 
         Still images are a read-only view that repeats each image, and are not cached.
@@ -142,10 +157,13 @@ class Dataset:
             "binning": binning.model_dump(),
         }
         shape = (len(self), *self.frame_shape(binning))
-        return cached_frames(key, shape, lambda: self._bin_all(binning, progress)), self.labels
+        frames = cached_frames(
+            key, shape, lambda: self._bin_all(binning, progress), dtype=self.dtype
+        )
+        return frames, self.labels
 
-    def _bin_all(self, binning: Binning, progress: Progress | None) -> npt.NDArray[np.uint8]:
-        x = np.empty((len(self), *self.frame_shape(binning)), np.uint8)
+    def _bin_all(self, binning: Binning, progress: Progress | None) -> npt.NDArray[Any]:
+        x = np.empty((len(self), *self.frame_shape(binning)), self.dtype)
         for i in range(len(self)):
             x[i] = self.frames(i, binning)
             if progress is not None:

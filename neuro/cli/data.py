@@ -95,7 +95,7 @@ def _statistics(dataset: Dataset) -> dict[str, float]:
 
     some = dataset.take(np.linspace(0, len(dataset) - 1, N_SAMPLED).astype(int))
     samples = [sample for sample, _ in some]
-    if dataset.kind == "frames":
+    if dataset.kind != "events":
         return {"samples": len(some), "mean value": float(np.mean([s.mean() for s in samples]))}
     counts = np.array([len(events) for events in samples])
     end_us = 1e6 * (dataset.duration_s or 0)
