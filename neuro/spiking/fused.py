@@ -1,5 +1,7 @@
 """The time loop of leaky integrate-and-fire neurons as one function, forward and backward.
 
+On the CPU with kernels of Numba (`kernels.py`), on a GPU with Triton's (`triton_loop.py`).
+
 Torch's own loop (`neuro.spiking.loop`) makes some ten tensors a step and keeps them all for the
 backward pass; here one kernel does all steps of a run of neurons while their state is in the first
 cache. What is kept for the backward pass: the potential before the reset, one number per neuron and
@@ -11,6 +13,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -20,15 +23,8 @@ from torch.autograd.function import once_differentiable
 
 from hwsim.neuron import Emits, Fires, Reset
 from neuro.spiking import kernels
-from neuro.spiking.loop import (
-    Constant,
-    Conventions,
-    LIFState,
-    first_state,
-    is_owed,
-    run_lif,
-    threshold_rows,
-)
+from neuro.spiking.lanes import KINDS, lane_constants
+from neuro.spiking.loop import Constant, Conventions, LIFState, first_state, is_owed, run_lif
 from neuro.spiking.surrogate import Bump, surrogate
 
 RESET_CODES: dict[Reset, int] = {
@@ -44,7 +40,7 @@ BUMP_CODES = {
     "box": kernels.BOX,
     "triangle": kernels.TRIANGLE,
 }
-KINDS = {torch.float16: torch.float32, torch.bfloat16: torch.float32}  # what a state is kept in
+HAS_TRITON = find_spec("triton") is not None
 WORTH_A_THREAD = 1 << 17  # neurons times steps below which a second thread costs more than it does
 
 
@@ -101,16 +97,23 @@ def run(
         if isinstance(value, Tensor) and value.ndim:
             kind = torch.promote_types(kind, value.dtype)
     out_kind = out_kind if out_kind in KINDS else kind
-    a = a.to(kind)
+    if KINDS.get(a.dtype) != kind or not has_kernel(a, how):
+        a = a.to(kind)
     loop = fused_lif if has_kernel(a, how) else run_lif
     out, after = loop(a, how, decay_u, decay_v, v_th, bias, state)
     return out.to(out_kind), after
 
 
 def has_kernel(a: Tensor, how: Conventions) -> bool:
-    """Whether `fused_lif` can run it: on the CPU, with a surrogate of `SURROGATES`."""
+    """Whether `fused_lif` can run it, with a surrogate of `SURROGATES`.
+
+    On the CPU; on a GPU where Triton is installed, there also with currents of half precision.
+    """
     known = how.emits == "nothing" or isinstance(how.spike, Bump)
-    return known and a.device.type == "cpu" and a.dtype in (torch.float32, torch.float64)
+    whole = a.dtype in (torch.float32, torch.float64)
+    if a.device.type == "cuda":
+        return known and HAS_TRITON and (whole or a.dtype in KINDS)
+    return known and whole and a.device.type == "cpu"
 
 
 def fused_lif(
@@ -123,6 +126,10 @@ def fused_lif(
     state: LIFState | None = None,
 ) -> tuple[Tensor, LIFState]:
     """As `run_lif`, for what `has_kernel` says yes to. Spikes and states are the same bits."""
+    if a.device.type != "cpu":
+        from neuro.spiking.triton_loop import triton_lif  # the only import of what may be absent
+
+        return triton_lif(a, how, decay_u, decay_v, v_th, bias, state)
     u, v, owed, rest, step = state or first_state(a, how)
     constants, codes = kernel_inputs(a, how, decay_u, decay_v, v_th, bias, step)
     inputs = (a, *constants, u, v, owed)
@@ -139,18 +146,7 @@ def kernel_inputs(
 
     `v_th` has one row, or one per step, first; the others are (batch, *neurons).
     """
-    rows = threshold_rows(v_th, a, step)
-    per_step = rows is not v_th and isinstance(rows, Tensor)
-    th = rows.unsqueeze(1).expand(a.shape) if per_step else _lanes(rows, a).unsqueeze(0)
-    lanes = _lanes(decay_u, a), _lanes(decay_v, a), th.to(a.dtype), _lanes(bias, a)
-    return lanes, Codes.of(how)
-
-
-def _lanes(value: Constant, a: Tensor) -> Tensor:
-    """A constant for every neuron of every sample, (batch, *neurons)."""
-    if not isinstance(value, Tensor):
-        return torch.full((), value, dtype=a.dtype).expand(a.shape[1:])
-    return value.to(a.dtype).expand(a.shape[1:])
+    return lane_constants(a, a.dtype, decay_u, decay_v, v_th, bias, step), Codes.of(how)
 
 
 class _FusedLIF(torch.autograd.Function):

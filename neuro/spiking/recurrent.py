@@ -1,5 +1,6 @@
 """Layers whose own spikes come back one step later, through a matrix."""
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -8,9 +9,12 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from neuro.spiking import kernels
-from neuro.spiking.fused import KINDS, flat_lanes, has_kernel, in_rows, kernel_inputs
+from neuro.spiking.fused import flat_lanes, fused_lif, has_kernel, in_rows, kernel_inputs
+from neuro.spiking.lanes import KINDS
 from neuro.spiking.lif import LIF
 from neuro.spiking.loop import Constant, Conventions, LIFState, first_state, run_lif
+
+Loop = Callable[..., tuple[Tensor, LIFState]]
 
 
 class RecurrentState(NamedTuple):
@@ -28,7 +32,7 @@ class RecurrentLIF(nn.Module):
     """`LIF` neurons that also hear each other: in step t arrives `a[t] + feedback spikes[t - 1]`.
 
     One matrix product a step, and between the products one kernel for all else, forward and
-    backward; the gradient of the matrix is one product for all steps.
+    backward; on the CPU, the gradient of the matrix is one product for all steps.
 
     Args:
         neurons: that send spikes (or graded ones), dense: (time, batch, neurons).
@@ -88,19 +92,20 @@ def run_loop(
 
 def run_recurrent(
     a: Tensor, weight: Tensor, how: Conventions, decay_u: Constant, decay_v: Constant,
-    v_th: Constant, bias: Constant, state: RecurrentState | None = None,
+    v_th: Constant, bias: Constant, state: RecurrentState | None = None, loop: Loop = run_lif,
 ) -> tuple[Tensor, RecurrentState]:  # fmt: skip
     """The slow twin of `fused_recurrent`: `run_lif`, a step at a time.
 
     Args:
         a: current from outside, (time, batch, neurons). weight: (to, from).
         decay_u, decay_v, v_th, bias: as in `run_lif`. state: of an earlier call, or None.
+        loop: does a step between two products.
     """
     neurons, spikes = state or _first(a, how)
     out = []
     for a_t in a.unbind(0):
         arriving = torch.addmm(a_t, spikes, weight.t()).unsqueeze(0)
-        sent, neurons = run_lif(arriving, how, decay_u, decay_v, v_th, bias, neurons)
+        sent, neurons = loop(arriving, how, decay_u, decay_v, v_th, bias, neurons)
         spikes = sent[0]
         out.append(spikes)
     return torch.stack(out), RecurrentState(neurons, spikes)
@@ -113,8 +118,10 @@ def fused_recurrent(
     """As `run_recurrent`, for what `has_kernel` says yes to: the same but for a product's rounding.
 
     Kept for the backward pass, in float32: 4 bytes per neuron and step beside the output, 4 more
-    for each learned decay.
+    for each learned decay. On a GPU `run_recurrent`, with `fused_lif` for every step.
     """
+    if a.device.type != "cpu":
+        return run_recurrent(a, weight, how, decay_u, decay_v, v_th, bias, state, fused_lif)
     neurons, spikes = state or _first(a, how)
     constants, codes = kernel_inputs(a, how, decay_u, decay_v, v_th, bias, neurons.step)
     u, v, owed, rest, step = neurons
