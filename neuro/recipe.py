@@ -28,6 +28,7 @@ from neuro.datasets import Binning
 Bump = Literal["gauss", "triangle"]
 DELAY_FIELDS = ("taps", "bump", "bumps", "delays")
 DELAY_LR = 0.1
+Score = Literal["last", "softmax"]
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Rate = Annotated[float, Field(ge=0, lt=1)]
@@ -114,25 +115,40 @@ class LayerSpec(_Spec):
 
 
 class ModelSpec(_Spec):
-    """A stack of layers."""
+    """A stack of layers.
+
+    `score` is the answer of a last layer that emits nothing: its `last` potential, or, added up
+    over all steps, the `softmax` of its potentials [Hammouamri2024], which no chip computes.
+    """
 
     layers: tuple[LayerSpec, ...] = Field(min_length=1)
     surrogate: SurrogateSpec = SurrogateSpec()
+    score: Score = "last"
 
     @model_validator(mode="after")
     def _names_are_unique(self) -> Self:
         names = [layer.name for layer in self.layers]
         if len(set(names)) < len(names) or "input" in names:
             raise ValueError(f"layer names must be unique and not 'input': {', '.join(names)}")
+        if self.score != "last" and self.layers[-1].neuron.emits != "nothing":
+            raise ValueError('`score` needs potentials: give the last layer `emits = "nothing"`')
         return self
+
+    @model_serializer(mode="wrap")
+    def _without_usual_score(self, plain: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """As `LayerSpec`: what is not asked for leaves the names of runs."""
+        found: dict[str, Any] = plain(self)
+        if self.score == "last":
+            found.pop("score")
+        return found
 
 
 class TrainSpec(_Spec):
     """How the weights are found: AdamW, one-cycle learning rate, cross-entropy.
 
     `shift` moves every sample by up to so many pixels; `logit_scale` multiplies the answer per
-    step before the softmax. `delay_lr` is that of the positions of delays, in steps: it falls as a
-    cosine, without weight decay [Hammouamri2024].
+    step before the softmax, unless the answer is a sum of softmaxes. `delay_lr` is that of the
+    positions of delays, in steps: it falls as a cosine, without weight decay [Hammouamri2024].
     """
 
     epochs: PositiveInt

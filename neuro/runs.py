@@ -107,6 +107,8 @@ def open_run(path: str | Path) -> RunFolder:
             f"{folder / 'result.json'} is damaged (no {', '.join(sorted(lost))}): delete it and "
             "run again"
         )
+    if "floats_alone" in result:
+        raise ValueError(f"run {folder} was trained in floats alone: {result['floats_alone']}")
     return run
 
 

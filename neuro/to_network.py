@@ -23,8 +23,10 @@ def export(stack: Stack, *, dt_s: float = 1e-3) -> Network:
         dt_s: duration of a time step in seconds.
 
     Raises:
-        ValueError: if a later layer of delays runs longer than the one before it.
+        ValueError: if a later layer of delays runs longer than the one before it, or the answer is
+            made of every step's potentials.
     """
+    stack.check_score()
     if all(isinstance(block, Block | NoiseBlock) for block in stack.blocks.values()):
         stack = stack.folded()
     populations = [Population(INPUT, tuple(stack.input_shape))]

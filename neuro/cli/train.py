@@ -40,12 +40,21 @@ def train(
     lines = [
         f"float      test {percent(result['float']['test'])}, "
         f"epoch {result['float']['best_epoch']} chosen on {percent(result['float']['hold'])}",
-        f"quantised  test {percent(result['quantised']['test'])}, in integers of {result['chip']}",
-        *_noise(result),
-        f"next: neuro deploy {folder.path} --chip {result['chip']}",
-        *([f"next: neuro deploy {folder.path} --chip rram-40nm"] if "noise" in result else []),
+        *_on_chips(result, folder.path),
     ]
     emit({"run": str(folder.path), **result}, lines, as_json=as_json)
+
+
+def _on_chips(result: dict[str, Any], path: Path) -> list[str]:
+    """What training for chips reached, and what comes next; or why there is none."""
+    if "floats_alone" in result:
+        return [f"no chip    {result['floats_alone']}"]
+    return [
+        f"quantised  test {percent(result['quantised']['test'])}, in integers of {result['chip']}",
+        *_noise(result),
+        f"next: neuro deploy {path} --chip {result['chip']}",
+        *([f"next: neuro deploy {path} --chip rram-40nm"] if "noise" in result else []),
+    ]
 
 
 def _noise(result: dict[str, Any]) -> list[str]:

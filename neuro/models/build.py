@@ -32,7 +32,7 @@ def build_stack(spec: ModelSpec, input_shape: Shape, n_classes: int) -> Stack:
             raise ValueError(f"layer {layer.name!r} emits nothing: only the last layer may")
         blocks[layer.name] = _block(layer, size, shape, spec)
         shape = blocks[layer.name].target_shape(shape)
-    return Stack(blocks, input_shape)
+    return Stack(blocks, input_shape, score=spec.score)
 
 
 def _block(layer: LayerSpec, size: int, source: Shape, spec: ModelSpec) -> Block:

@@ -9,10 +9,15 @@ from torch import Tensor, nn
 
 from hwsim.arrays import AnyArray
 from hwsim.network import Shape
+from neuro.recipe import Score
 from neuro.spiking.delay import Delay
 from neuro.spiking.lif import LIF
 from neuro.spiking.recurrent import RecurrentLIF
 
+NO_CHIP_SCORES = (
+    "`score = softmax` is made of the potentials of every step, which a chip does not send: take "
+    '`score = "last"` and, in the last layer, `decay_v = 1.0`'
+)
 SynapseModule = nn.Linear | nn.Conv2d | Delay
 
 
@@ -137,15 +142,18 @@ class Stack(nn.Module):
     """Blocks in a row; the last one answers.
 
     The answer is (batch, classes): the potential after the last step if the last neurons emit
-    nothing, else their spike counts.
+    nothing, else their spike counts. With `score` "softmax" it is the sum over all steps of the
+    softmax of the potentials.
     """
 
-    def __init__(self, blocks: dict[str, nn.Module], input_shape: Shape) -> None:
+    def __init__(
+        self, blocks: dict[str, nn.Module], input_shape: Shape, *, score: Score = "last"
+    ) -> None:
         super().__init__()
         if not blocks:
             raise ValueError("a stack needs at least one block")
         self.blocks = nn.ModuleDict(blocks)
-        self.input_shape = input_shape
+        self.input_shape, self.score = input_shape, score
 
     def forward(self, x: Tensor) -> Tensor:
         """Answers (batch, classes) for input spikes (time, batch, *input shape)."""
@@ -164,7 +172,10 @@ class Stack(nn.Module):
             out = block(out)
             if block.neurons.emits != "nothing":
                 spikes[name] = out
-        answer = out[-1] if block.neurons.emits == "nothing" else out.sum(0)
+        if self.score == "softmax":
+            answer = out.flatten(2).softmax(2).sum(0)
+        else:
+            answer = out[-1] if block.neurons.emits == "nothing" else out.sum(0)
         return Trace(spikes, answer.flatten(1))
 
     def shapes(self) -> Iterator[tuple[str, nn.Module, Shape]]:
@@ -177,4 +188,13 @@ class Stack(nn.Module):
     def folded(self) -> "Stack":
         """The same stack with every BatchNorm folded; in evaluation the same function."""
         blocks: dict[str, nn.Module] = {n: b.folded() for n, b in self.blocks.items()}
-        return Stack(blocks, self.input_shape).train(self.training)
+        return Stack(blocks, self.input_shape, score=self.score).train(self.training)
+
+    def check_score(self) -> None:
+        """Raise unless a chip can give the answer.
+
+        Raises:
+            ValueError: if it is made of the potentials of every step.
+        """
+        if self.score != "last":
+            raise ValueError(NO_CHIP_SCORES)

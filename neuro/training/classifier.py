@@ -49,6 +49,8 @@ class Classifier(L.LightningModule):
         if any(isinstance(block, QuantBlock) for block in self.stack.blocks.values()):
             frames = frames.clamp(max=1)  # plain spikes, also in training
         answers = self.stack(frames.transpose(0, 1).to(self._real()))
+        if self.stack.score == "softmax":
+            return answers  # as the paper has it: what is a softmax already enters another
         return answers * (self.spec.logit_scale / (frames.shape[1] * self._unit()))
 
     def training_step(self, batch: tuple[Tensor, Tensor], _: int) -> Tensor:

@@ -141,6 +141,7 @@ def noisy(stack: Stack, spec: NoiseSpec) -> Stack:
     Args:
         stack: trained, in floats. spec: of the cells.
     """
+    stack.check_score()
     blocks: dict[str, nn.Module] = {
         name: NoiseBlock(block, spec) for name, block in stack.folded().blocks.items()
     }

@@ -177,6 +177,7 @@ def quantised(stack: Stack, chip: ChipSpec, samples: AnyArray) -> Stack:
 
 def with_scales(folded: Stack, chip: ChipSpec, scales: dict[str, float]) -> Stack:
     """Quantised blocks at given scales, e.g. those of a checkpoint."""
+    folded.check_score()
     word = WeightWord(n_bits=min(8, chip.limits.weight_bits))
     for name, block, shape in folded.shapes():  # what the chip has not is said before training
         neuron = block.neurons.neuron(shape)

@@ -14,7 +14,8 @@ import hwsim
 from hwsim.arrays import AnyArray
 from hwsim.chips.files import load_neurocores
 from neuro.models.build import build_stack
-from neuro.models.stack import Stack
+from neuro.models.stack import NO_CHIP_SCORES, Stack
+from neuro.recipe import Recipe
 from neuro.runs import RunFolder, read_json, versions, write_json
 from neuro.to_network import export
 from neuro.training.classifier import Classifier
@@ -52,6 +53,9 @@ def train(run: RunFolder, console: Console, *, root: str | None = None) -> dict[
         return done
     chip = load_neurocores(run.recipe.qat.chip)
     splits = load_splits(run, root)
+    why = why_no_chip(run.recipe, splits.fit)
+    if why is not None:
+        return _train_floats_alone(run, splits, why, console)
     fresh = fresh_stack(run, splits).folded()  # what the chip has not is said before training
     with_scales(fresh, chip, {name: 1 / float(b.neurons.v_th) for name, b in fresh.blocks.items()})
     if run.recipe.noise.epochs:
@@ -61,15 +65,8 @@ def train(run: RunFolder, console: Console, *, root: str | None = None) -> dict[
     qstack, qfitted = _fit_integers(run, stack, chip, splits, console)
     hwsim.save_network(export(stack, dt_s=run.recipe.dt_s), run.real_network)
     hwsim.save_network(export(qstack, dt_s=run.recipe.dt_s), run.chip_network)
-    result: dict[str, Any] = {
-        "name": run.recipe.name,
-        "hash": run.recipe.digest(),
-        "seed": run.recipe.seed,
-        "data": run.recipe.data.name,
+    result = _head(run, splits) | {
         "chip": chip.name,
-        "n_classes": len(splits.test.class_names),
-        "class_names": list(splits.test.class_names),
-        "samples": {part: len(getattr(splits, part)) for part in ("fit", "hold", "test")},
         "float": _phase(stack, fitted, splits),
         "quantised": _phase(qstack, qfitted, splits),
         "versions": versions(),
@@ -80,6 +77,46 @@ def train(run: RunFolder, console: Console, *, root: str | None = None) -> dict[
         result["noise"] = _phase(nstack, nfitted, splits) | _chips(run, stack, nstack, splits)
     write_json(run.path / "result.json", result)
     return result
+
+
+def why_no_chip(recipe: Recipe, samples: Samples) -> str | None:
+    """Why what a recipe trains runs on no chip; None if nothing is against it."""
+    if samples.frames.dtype.kind == "f":
+        return f"{samples.name} has analogue frames, and chips hear spikes: take `gsc-spikes`"
+    if recipe.model.score != "last":
+        return NO_CHIP_SCORES
+    return None
+
+
+def _train_floats_alone(
+    run: RunFolder, splits: Splits, why: str, console: Console
+) -> dict[str, Any]:
+    """The float phase, where no chip could run what comes out."""
+    if run.recipe.qat.epochs or run.recipe.noise.epochs:
+        raise ValueError(f"{why}; or train in floats alone: `epochs = 0` in [qat] and [noise]")
+    run.begin()
+    stack, fitted = _fit_float(run, splits, console)
+    result = _head(run, splits) | {
+        "float": _phase(stack, fitted, splits),
+        "quantised": None,
+        "floats_alone": why,
+        "versions": versions(),
+    }
+    write_json(run.path / "result.json", result)
+    return result
+
+
+def _head(run: RunFolder, splits: Splits) -> dict[str, Any]:
+    """What a result says of its run."""
+    return {
+        "name": run.recipe.name,
+        "hash": run.recipe.digest(),
+        "seed": run.recipe.seed,
+        "data": run.recipe.data.name,
+        "n_classes": len(splits.test.class_names),
+        "class_names": list(splits.test.class_names),
+        "samples": {part: len(getattr(splits, part)) for part in ("fit", "hold", "test")},
+    }
 
 
 def load_splits(run: RunFolder, root: str | None) -> Splits:
