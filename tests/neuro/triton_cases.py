@@ -1,6 +1,7 @@
-"""Triton's kernels against the plain loop, on the CPU: run by `test_triton.py`, interpreted.
+"""Triton's kernels against the plain loop: on a GPU, or interpreted where there is none.
 
-Triton decides when it is imported whether it interprets, so this is a process of its own.
+Triton decides when it is imported whether it interprets, so `test_triton.py` runs this file in a
+process of its own. The plain loop runs on the CPU.
 """
 
 import itertools
@@ -8,12 +9,28 @@ import itertools
 import pytest
 import torch
 
-from neuro.spiking import LIF, SURROGATES, RecurrentState, surrogate
+from neuro.spiking import LIF, SURROGATES, LIFState, RecurrentState, surrogate
 from neuro.spiking.loop import run_lif
 from neuro.spiking.recurrent import run_recurrent
-from neuro.spiking.triton_loop import BLOCK, triton_lif
+from neuro.spiking.triton_loop import BLOCK
+from neuro.spiking.triton_loop import triton_lif as kernels_lif
 from tests.neuro import test_fused
 from tests.neuro.test_fused import ALL, BOUND, assert_same, outcome, problem
+
+DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def triton_lif(a, how, *constants_and_state):
+    """The kernels' results where the plain loop has its own."""
+    *constants, state = (*constants_and_state, None)[:5]
+    constants = [there(constant) for constant in constants]
+    state = state and LIFState(*(there(each) for each in state))
+    out, after = kernels_lif(there(a), how, *constants, state)
+    return out.cpu(), LIFState(*(each.cpu() for each in after[:4]), after.step)
+
+
+def there(value):
+    return value.to(DEVICE) if isinstance(value, torch.Tensor) else value
 
 
 @pytest.fixture(autouse=True)
