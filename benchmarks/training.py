@@ -4,6 +4,10 @@ Forward, backward and Adam of the same networks from the same weights: 140-256-2
 with 128 samples, a convolutional stack, and a layer that hears itself. All in turn, in one run, one
 thread each; seconds of the processor. Every contestant also runs in a process of its own, whose
 peak memory is told. SpikingJelly is no dependency: `--peers FOLDER` names where it lies.
+
+`--device cuda --batch 1024` does it on a GPU: seconds by the clock until the GPU is done, memory
+that torch allocated there. SpikingJelly chooses its kernels itself or, from its version 2 on, as
+`SJ_LIF_CUDA_IMPLEMENTATION` (cuda or triton) says; the results name what ran.
 """
 
 import argparse
@@ -12,6 +16,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +34,7 @@ from benchmarks.table import into_page
 from benchmarks.timing import WALL, NotHere, Row, in_turn, measured
 from hwsim.atomic import write_text
 from neuro.spiking import LIF, RecurrentLIF
+from neuro.spiking.fused import HAS_TRITON
 from neuro.spiking.loop import run_lif
 from neuro.spiking.recurrent import run_recurrent
 
@@ -38,10 +44,28 @@ Neuron = Callable[[Tensor, "nn.Linear | None"], Tensor]
 Result = dict[str, Any]
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where to train, and with how many samples; None: as many as the network has by default."""
+
+    device: str = "cpu"
+    batch: int | None = None
+
+    @property
+    def time(self) -> str:
+        """Which seconds count: on a GPU the processor only waits."""
+        return "seconds" if self.device == "cpu" else "seconds_by_the_clock"
+
+    def wait(self) -> None:
+        """Until all is done that was asked of it."""
+        if self.device != "cpu":
+            torch.cuda.synchronize()
+
+
 class Work:
     """One network: its products, which of them a layer with feedback follows, and a batch."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, place: Place) -> None:
         torch.manual_seed(0)
         self.feedback = None
         if name == "recurrent":
@@ -53,9 +77,11 @@ class Work:
         else:
             sizes = ((140, 256), (256, 256), (256, CLASSES))
             layers, size = [_dense(*each, 0.15) for each in sizes], (100, 128, 140)
-        self.layers = layers
-        self.x = (torch.rand(size) < 0.05).float()
-        self.y = torch.randint(0, CLASSES, (size[1],))
+        size = (size[0], place.batch or size[1], *size[2:])
+        x, y = (torch.rand(size) < 0.05).float(), torch.randint(0, CLASSES, (size[1],))
+        self.layers = [layer.to(place.device) for layer in layers]
+        self.feedback = self.feedback and self.feedback.to(place.device)
+        self.x, self.y = x.to(place.device), y.to(place.device)
 
 
 def _dense(n_in: int, n_out: int, std: float) -> nn.Module:
@@ -70,10 +96,15 @@ def _conv(n_in: int, n_out: int, kernel: int, std: float) -> nn.Module:
     return layer
 
 
-def ours(a: Tensor, feedback: nn.Linear | None) -> Tensor:
+def our_neuron() -> Neuron:
     """The fused loop."""
     layer = LIF(decay_v=KEEP, v_th=V_TH)
-    return layer(a) if feedback is None else RecurrentLIF(layer, feedback)(a)
+
+    def neuron(a: Tensor, feedback: nn.Linear | None) -> Tensor:
+        layer.to(a.device)
+        return layer(a) if feedback is None else RecurrentLIF(layer, feedback)(a)
+
+    return neuron
 
 
 def twin(a: Tensor, feedback: nn.Linear | None) -> Tensor:
@@ -109,7 +140,7 @@ def snntorch_neuron() -> Neuron:
 
     def neuron(a: Tensor, feedback: nn.Linear | None) -> Tensor:
         leaky = snntorch.Leaky(beta=KEEP, threshold=V_TH, reset_mechanism="zero", init_hidden=True)
-        return stepped(a, feedback, leaky)
+        return stepped(a, feedback, leaky.to(a.device))
 
     return neuron
 
@@ -127,6 +158,7 @@ def spikingjelly_neuron() -> Neuron:
             detach_reset=True, surrogate_function=surrogate.ATan(),
             step_mode="m" if feedback is None else "s",
         )  # fmt: skip
+        node = node.to(a.device)
         return node(a) if feedback is None else stepped(a, feedback, node)
 
     return neuron
@@ -155,7 +187,7 @@ def norse_neuron() -> Neuron:
 
 
 MAKERS: dict[str, Callable[[], Neuron]] = {
-    OURS: lambda: ours,
+    OURS: our_neuron,
     BARE: lambda: bare,
     "SpikingJelly": spikingjelly_neuron,
     "Norse": norse_neuron,
@@ -173,8 +205,8 @@ WORKS = ("dense", "convolutional", "recurrent")
 class Contestant:
     """One network with one kind of neuron, that takes training steps."""
 
-    def __init__(self, who: str, work: str) -> None:
-        self.neuron, self.work = MAKERS[who](), Work(work)
+    def __init__(self, who: str, work: str, place: Place) -> None:
+        self.neuron, self.work, self.place = MAKERS[who](), Work(work, place), place
         weights = [layer.weight for layer in self.work.layers]
         if self.work.feedback is not None:
             weights.append(self.work.feedback.weight)
@@ -200,6 +232,7 @@ class Contestant:
         loss = nn.functional.cross_entropy(h.sum(0), self.work.y)
         loss.backward()
         self.optimiser.step()
+        self.place.wait()
         return loss.item()
 
     def spikes_of(self, h: Tensor) -> None:
@@ -219,13 +252,13 @@ def first_step(contestant: Contestant) -> Result:
     return {"counts": contestant.counts, "loss": loss, "gradients": gradients}
 
 
-def compare(work: str, rounds: int, peers: str | None) -> Result:
+def compare(work: str, rounds: int, peers: str | None, place: Place) -> Result:
     """All contestants of one network."""
     found: Result = {}
     steps, gradients = [], {}
     for who in MAKERS:
         try:
-            contestant = Contestant(who, work)
+            contestant = Contestant(who, work, place)
         except NotHere as why:
             found[who] = {"not_here": str(why)}
             continue
@@ -247,26 +280,29 @@ def compare(work: str, rounds: int, peers: str | None) -> Result:
     )
     for who, facts in found.items():
         if "seconds" in facts:
-            facts.update(_memory(who, work, peers))
+            facts.update(_memory(who, work, peers, place))
     return found
 
 
-def _memory(who: str, work: str, peers: str | None) -> Result:
+def _memory(who: str, work: str, peers: str | None, place: Place) -> Result:
     """Bytes a process of its own came to need: all, and what three steps added."""
     command = [sys.executable, "-m", "benchmarks.training", "--alone", who, work]
     command += ["--peers", peers] if peers else []
+    command += ["--device", place.device]
+    command += ["--batch", str(place.batch)] if place.batch else []
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     found: Result = json.loads(done.stdout.splitlines()[-1])
     return found
 
 
-def alone(who: str, work: str) -> Result:
+def alone(who: str, work: str, place: Place) -> Result:
     """Three steps, and the peak of this process before and after."""
-    contestant = Contestant(who, work)
-    before = _peak_bytes()
+    contestant = Contestant(who, work, place)
+    peak_bytes = _peak_bytes if place.device == "cpu" else torch.cuda.max_memory_allocated
+    before = peak_bytes()
     for _ in range(3):
         contestant.step()
-    peak = _peak_bytes()
+    peak = peak_bytes()
     return {"peak_bytes": peak, "added_bytes": peak - before}
 
 
@@ -284,11 +320,12 @@ def table(results: Result) -> str:
     versions = {**facts["versions"], **results["peers"]}
     wanted = ("numba", "torch", "spikingjelly", "snntorch", "norse")
     told = ", ".join(f"{name} {versions[name]}" for name in wanted if versions.get(name))
-    lines = [f"{facts['processor']}; Python {facts['python']}, {told}.", ""]
+    where, time = results["device"] or facts["processor"], Place(results["place"]["device"]).time
+    lines = [f"{where}; Python {facts['python']}, {told}.", ""]
     for work, found in results["works"].items():
-        bare_s, ours_s = found[BARE]["seconds"], found[OURS]["seconds"]
+        bare_s, ours_s = found[BARE][time], found[OURS][time]
         lines += [f"### {work.capitalize()}", "", HEAD, "|-|-:|-:|-:|-:|-:|-:|-|-:|"]
-        for who, row in sorted(found.items(), key=lambda pair: pair[1].get("seconds", 9e9)):
+        for who, row in sorted(found.items(), key=lambda pair: pair[1].get(time, 9e9)):
             if "seconds" not in row:
                 lines.append(f"| {who} | not here |")
                 continue
@@ -296,14 +333,24 @@ def table(results: Result) -> str:
             loss = f"{row['loss']:.4f}" if "loss" in row else "–"
             lines.append(
                 f"| {who} | {1e3 * row['seconds']:.0f} ms | "
-                f"{1e3 * row['seconds_by_the_clock']:.0f} ms | {ours_s / row['seconds']:.2f} | "
-                f"{bare_s / row['seconds']:.0%} | {row['peak_bytes'] / 1e6:.0f} MB | "
+                f"{1e3 * row['seconds_by_the_clock']:.0f} ms | {ours_s / row[time]:.2f} | "
+                f"{bare_s / row[time]:.0%} | {row['peak_bytes'] / 1e6:.0f} MB | "
                 f"{row['added_bytes'] / 1e6:.0f} MB | {spikes} | "
                 f"{loss} |"
             )
         error = found[OURS]["gradient_error"]
         lines += ["", f"Gradients of all weights are the plain loop's to {error:.1e}.", ""]
     return "\n".join(lines).replace("%", " %")
+
+
+def _spikingjelly_runs(place: Place) -> str | None:
+    """Which of its kernels SpikingJelly has chosen for a GPU; None on the CPU, or if not known."""
+    try:
+        from spikingjelly.activation_based.functional import neuron_implementation
+    except ImportError:
+        return None
+    found = neuron_implementation("lif", torch.device(place.device))
+    return None if place.device == "cpu" else str(found["implementation"])
 
 
 def _versions() -> dict[str, str | None]:
@@ -316,31 +363,49 @@ def _versions() -> dict[str, str | None]:
     return found
 
 
-def main() -> None:
-    """Measure, write training.json, print."""
+def place_of(parser: argparse.ArgumentParser, options: argparse.Namespace) -> Place:
+    """Where the options want it, or the parser's error."""
+    if options.batch is not None and options.batch < 1:
+        parser.error(f"--batch {options.batch}: must be 1 sample or more")
+    if options.device == "cuda" and not torch.cuda.is_available():
+        parser.error(f"--device cuda: torch {torch.__version__} sees no GPU")
+    if options.device == "cuda" and not HAS_TRITON:
+        parser.error("--device cuda: our kernels need Triton, the extra `gpu`")
+    return Place(options.device, options.batch)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Measure, write training.json (of a GPU, training-cuda.json), print."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.training")
     parser.add_argument("--peers", metavar="FOLDER", help="where SpikingJelly lies")
     parser.add_argument("--rounds", type=int, default=7, help="counted steps of each (median)")
     parser.add_argument("--works", nargs="+", choices=WORKS, default=list(WORKS))
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
+    parser.add_argument("--batch", type=int, help="samples (default: each network's own)")
     parser.add_argument("--page", type=Path, help="a page that takes the tables, BENCHMARKS.md")
     parser.add_argument("--folder", type=Path, default=Path("benchmarks"))
     parser.add_argument("--alone", nargs=2, help=argparse.SUPPRESS)
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
+    place = place_of(parser, options)
     if options.peers:
         sys.path.append(options.peers)
     torch.set_num_threads(1)
     if options.alone:
-        sys.stdout.write(json.dumps(alone(*options.alone)) + "\n")
+        sys.stdout.write(json.dumps(alone(*options.alone, place)) + "\n")
         return
     results: Result = {"machine": machine(), "peers": _versions(), "rounds": options.rounds}
+    results["place"], on_gpu = asdict(place), place.device != "cpu"
+    results["device"] = torch.cuda.get_device_name() if on_gpu else None
+    results["spikingjelly_runs"] = _spikingjelly_runs(place)
     results["works"] = {}
     for work in options.works:
-        results["works"][work] = compare(work, options.rounds, options.peers)
-    write_text(options.folder / "training.json", json.dumps(results, indent=1) + "\n")
+        results["works"][work] = compare(work, options.rounds, options.peers, place)
+    name = "training-cuda" if on_gpu else "training"
+    write_text(options.folder / f"{name}.json", json.dumps(results, indent=1) + "\n")
     text = table(results)
     if options.page:
         page = options.page.read_text(encoding="utf-8")
-        write_text(options.page, into_page(page, "training", text))
+        write_text(options.page, into_page(page, name, text))
     sys.stdout.write(text)
 
 
