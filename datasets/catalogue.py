@@ -171,7 +171,8 @@ _ALL = (
         files=("fsdd/*.zip",),
         splits=(
             "train, test (speaker theo); fit and hold are parts of train; train-without-SPEAKER, "
-            "only-SPEAKER; index-train, index-test (published, recordings 0 to 4)"
+            "only-SPEAKER; index-train, index-test (published, recordings 0 to 4); index-fit and "
+            "index-hold are parts of index-train"
         ),
     ),
     Info(

@@ -21,9 +21,11 @@ from .splits import check_split, fit_or_hold
 
 SPEAKERS = ("george", "jackson", "lucas", "nicolas", "theo", "yweweler")
 HELD_OUT = "theo"  # "test" is this speaker, "train" all others
-N_INDEX_TEST = 5  # the published split: recordings 0 to 4 of each digit and speaker are for test
+# recordings of each digit by each speaker: 0 to 4 are the published split's test
+INDEX_PARTS = {"train": range(5, 50), "test": range(5), "fit": range(10, 50), "hold": range(5, 10)}
 SPLITS = (
-    *("train", "test", "fit", "hold", "index-train", "index-test"),
+    *("train", "test", "fit", "hold"),
+    *(f"index-{part}" for part in INDEX_PARTS),
     *(f"train-without-{speaker}" for speaker in SPEAKERS),
     *(f"only-{speaker}" for speaker in SPEAKERS),
 )
@@ -36,7 +38,8 @@ def load_fsdd(split: str, root: Path) -> Dataset:
     """`fsdd`: 50 recordings of each digit by each speaker, split by speaker.
 
     "train-without-NAME" and "only-NAME" leave one speaker out; "index-train" and "index-test"
-    are the published split, in which every speaker is in both.
+    are the published split, in which every speaker is in both, and "index-fit" and "index-hold"
+    two parts of its training recordings, the second as large as the test.
     """
     check_split("fsdd", split, SPLITS)
     path = _find_zip(root)
@@ -69,8 +72,7 @@ def _mask(
 ) -> npt.NDArray[np.bool_]:
     """Which recordings are in a split; "fit" and "hold" are parts of "train"."""
     if split.startswith("index-"):
-        in_test = index < N_INDEX_TEST
-        return in_test if split == "index-test" else ~in_test
+        return np.isin(index, INDEX_PARTS[split.removeprefix("index-")])
     if split.startswith("only-"):
         return np.asarray(speaker == split.removeprefix("only-"))
     if split.startswith("train-without-"):

@@ -227,14 +227,19 @@ def test_spoken_digits_are_split_by_speaker_or_by_index(spoken):
     assert names("index-train") | names("index-test") == everything
     assert not names("index-train") & names("index-test")
     assert all(int(name[-5]) < 5 for name in names("index-test"))
+    assert names("index-hold") == names("index-train")  # no recordings 10 to 49 here
 
 
-def test_every_real_speaker_is_in_one_part_only(data):
+def test_parts_of_the_real_recordings_share_no_recording_and_no_speaker(data):
     root = data("fsdd/fsdd_5speakers_wav.zip")
 
     def speakers(split):
         return {name.split("_")[1] for name in load("fsdd", split, root=root).keys.tolist()}
 
+    parts = [set(load("fsdd", f"index-{p}", root=root).keys.tolist()) for p in ("fit", "hold")]
+    assert [len(part) for part in parts] == [2000, 250]
+    assert not parts[0] & parts[1]
+    assert parts[0] | parts[1] == set(load("fsdd", "index-train", root=root).keys.tolist())
     assert speakers("test") == {"theo"}
     assert speakers("train") == speakers("fit") == {"george", "jackson", "lucas", "nicolas"}
     for speaker in speakers("train"):
