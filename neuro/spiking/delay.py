@@ -143,8 +143,9 @@ class Delay(nn.Module):
 
     @property
     def is_rounded(self) -> bool:
-        """Whether the next pass takes whole delays."""
-        return self.round_in_eval and not self.training
+        """Whether the next pass takes whole delays: of positions that are not trained, always."""
+        is_fixed = not self.position.requires_grad
+        return self.round_in_eval and (is_fixed or not self.training)
 
     def forward(self, x: Tensor) -> Tensor:
         """Sums (time + right_pad, batch, out) of inputs (time, batch, *in)."""
