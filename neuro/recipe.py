@@ -148,7 +148,8 @@ class TrainSpec(_Spec):
 
     `shift` moves every sample by up to so many pixels; `logit_scale` multiplies the answer per
     step before the softmax, unless the answer is a sum of softmaxes. `delay_lr` is that of the
-    positions of delays, in steps: it falls as a cosine, without weight decay [Hammouamri2024].
+    positions of delays, in steps: it falls as a cosine, without weight decay [Hammouamri2024]. In the last `delay_settle` of all epochs delays
+    stay, and weights train at whole ones: what is evaluated is then what was trained.
     """
 
     epochs: PositiveInt
@@ -160,6 +161,7 @@ class TrainSpec(_Spec):
     logit_scale: PositiveFloat = 4.0
     clip_gradient: PositiveFloat | None = None
     delay_lr: PositiveFloat = DELAY_LR
+    delay_settle: Fraction = 0.0
 
     @model_serializer(mode="wrap")
     def _without_delays(self, plain: SerializerFunctionWrapHandler) -> dict[str, Any]:
@@ -167,6 +169,8 @@ class TrainSpec(_Spec):
         found: dict[str, Any] = plain(self)
         if self.delay_lr == DELAY_LR:
             found.pop("delay_lr")
+        if not self.delay_settle:
+            found.pop("delay_settle")
         return found
 
 

@@ -88,10 +88,13 @@ class Classifier(L.LightningModule):
                 torch.empty((), dtype=torch.int64).random_()
 
     def on_train_epoch_start(self) -> None:
-        """Narrow the bumps of learned delays."""
+        """Narrow the bumps of learned delays; at the end, let them stay."""
+        epochs = int(self.trainer.max_epochs or 1)
+        settles = self.current_epoch >= round(epochs * (1 - self.spec.delay_settle))
         for delay in self._learned_delays():
             if not isinstance(delay.sigma, torch.nn.Parameter):
-                delay.anneal(self.current_epoch, int(self.trainer.max_epochs or 1))
+                delay.anneal(self.current_epoch, epochs)
+            delay.position.requires_grad_(not settles)
 
     def on_train_batch_end(self, *_: Any) -> None:
         """Keep positions within their kernels."""

@@ -72,11 +72,25 @@ def test_bumps_narrow_from_epoch_to_epoch(monkeypatch):
     np.testing.assert_allclose(widths, [first, middle, [0.23] * 2, [0.23] * 2], rtol=1e-6)
 
 
+def test_delays_settle_before_the_weights(monkeypatch):
+    spec = recipe(**{"shift = 1": "shift = 1\ndelay_settle = 0.25"}).train
+    module = Classifier(build_stack(recipe().model, (8,), 3), spec, lr=1e-2, seed=0)
+    monkeypatch.setattr(Classifier, "trainer", SimpleNamespace(max_epochs=8))
+    first = delays_of(module.stack)[0]
+    for epoch, whole in ((0, False), (5, False), (6, True), (7, True)):
+        monkeypatch.setattr(Classifier, "current_epoch", epoch)
+        module.on_train_epoch_start()
+        assert first.is_rounded == whole == (not first.position.requires_grad)
+
+
 def test_fixed_delays_stay_where_they_were_drawn():
     stack = build_stack(recipe(**{'"learned"': '"fixed"'}).model, (8,), 3)
     first, last = delays_of(stack)
     assert not first.position.requires_grad
     assert last.position.requires_grad
+    x = torch.randint(0, 2, (6, 2, 8)).float()
+    trained = first(x)
+    assert torch.equal(trained, first.eval()(x))  # at whole delays in training too
     one_tap = LayerSpec(name="a", kind="delay", size=3, taps=1)
     plain = recipe().model.model_copy(update={"layers": (one_tap,)})
     assert not delays_of(build_stack(plain, (8,), 3))[0].position.requires_grad
@@ -117,7 +131,7 @@ def test_the_chip_has_the_delays_that_were_learned(trained):
 
 def test_recipes_without_delays_keep_the_names_of_their_runs():
     text = tiny().model_dump_json()
-    for name in ("taps", "bump", "delays", "delay_lr"):
+    for name in ("taps", "bump", "delays", "delay_lr", "delay_settle"):
         assert f'"{name}"' not in text
     assert '"taps":5' in recipe().model_dump_json()
     other = recipe(**{"shift = 1": "shift = 1\ndelay_lr = 0.05"})
