@@ -48,7 +48,7 @@ SHD = Heidelberg(
     "shd",
     "SHD",
     20,
-    1.4,  # the longest sample ends at 1.37 s
+    1.4,  # what papers about it take; `neuro data info` says what comes later
     {"train": "train", "test": "test", "fit": "train", "hold": "train"},
 )
 SSC = Heidelberg(

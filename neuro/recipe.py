@@ -81,6 +81,8 @@ class LayerSpec(_Spec):
     `size` counts channels of a convolution, neurons of other layers; None in the last layer
     means one per class. A `delay` layer is a dense one whose synapses have a delay each, 0 to
     `taps - 1` steps: `learned`, or `fixed` where they were drawn; see `neuro.spiking.Delay`.
+    It can run `right_pad` steps longer than the layer before it, which no chip does.
+    Dropout of `spikes` draws every step anew, of `neurons` once a sample.
     The neurons of a `recurrent` layer, dense or of delays, hear each other one step later.
     """
 
@@ -95,10 +97,12 @@ class LayerSpec(_Spec):
     norm: bool = False
     bias: bool = False
     dropout: Rate = 0.0
+    dropout_of: Literal["spikes", "neurons"] = "spikes"
     taps: PositiveInt = 25
     bump: Bump = "gauss"
     bumps: PositiveInt = 1
     delays: Literal["learned", "fixed"] = "learned"
+    right_pad: NonNegativeInt = 0
     recurrent: bool = False
     neuron: NeuronSpec = NeuronSpec()
 
@@ -109,8 +113,9 @@ class LayerSpec(_Spec):
         if self.kind != "delay":
             for name in DELAY_FIELDS:
                 found.pop(name)
-        if not self.recurrent:
-            found.pop("recurrent")
+        for name, usual in (("recurrent", False), ("right_pad", 0), ("dropout_of", "spikes")):
+            if found[name] == usual:
+                found.pop(name)
         return found
 
 

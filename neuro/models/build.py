@@ -5,6 +5,7 @@ import math
 from torch import nn
 
 from hwsim.network import Shape
+from neuro.models.dropout import NeuronDropout
 from neuro.models.stack import Block, Stack
 from neuro.recipe import LayerSpec, ModelSpec
 from neuro.spiking import LIF, Delay, surrogate
@@ -47,8 +48,9 @@ def _block(layer: LayerSpec, size: int, source: Shape, spec: ModelSpec) -> Block
     if layer.norm:
         norm = nn.BatchNorm2d(size) if layer.kind == "conv" else nn.BatchNorm1d(size)
     feedback = nn.Linear(size, size, bias=False) if layer.recurrent else None
+    dropout = NeuronDropout(layer.dropout) if layer.dropout_of == "neurons" else layer.dropout
     try:
-        return Block(synapses, neurons, norm=norm, dropout=layer.dropout, feedback=feedback)
+        return Block(synapses, neurons, norm=norm, dropout=dropout, feedback=feedback)
     except ValueError as error:
         raise ValueError(f"layer {layer.name!r}: {error}") from error
 
@@ -57,9 +59,8 @@ def _synapses(layer: LayerSpec, size: int, source: Shape) -> nn.Linear | nn.Conv
     if layer.kind == "dense":
         return nn.Linear(math.prod(source), size, bias=False)
     if layer.kind == "delay":
-        delay = Delay(
-            math.prod(source), size, n_taps=layer.taps, bumps=layer.bumps, bump=layer.bump
-        )
+        delay = Delay(math.prod(source), size, n_taps=layer.taps, bumps=layer.bumps,
+                      bump=layer.bump, right_pad=layer.right_pad)  # fmt: skip
         delay.position.requires_grad_(layer.delays == "learned" and layer.taps > 1)
         return delay
     if source[0] % layer.groups or size % layer.groups:

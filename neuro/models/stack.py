@@ -28,6 +28,7 @@ class Block(nn.Module):
     that is where a chip has it.
 
     Args:
+        dropout: of spikes, at this rate; or a module, over (time, batch, *neurons).
         feedback: from the neurons to themselves, one step later; see `RecurrentLIF`. BatchNorm
             acts on what comes from the layer before alone.
 
@@ -43,7 +44,7 @@ class Block(nn.Module):
         neurons: LIF,
         *,
         norm: nn.BatchNorm1d | nn.BatchNorm2d | None = None,
-        dropout: float = 0.0,
+        dropout: nn.Module | float = 0.0,
         feedback: nn.Linear | None = None,
     ) -> None:
         super().__init__()
@@ -60,7 +61,8 @@ class Block(nn.Module):
             _check_feedback(feedback, synapses, neurons)
         self.synapses, self.norm, self.neurons = synapses, norm, neurons
         self.feedback = feedback
-        self.dropout = nn.Dropout(dropout) if dropout else None
+        is_rate = isinstance(dropout, float | int)
+        self.dropout = (nn.Dropout(dropout) if dropout else None) if is_rate else dropout
 
     def current(self, spikes: Tensor) -> Tensor:
         """What arrives at the neurons, (time, batch, *neurons)."""
@@ -116,8 +118,9 @@ class Block(nn.Module):
             neurons = copy.deepcopy(old)
             bias = shift.reshape(shape) * old.input_gain
             neurons.bias = nn.Parameter(bias if old.bias is None else bias + old.bias)
-        rate = self.dropout.p if self.dropout is not None else 0.0
-        return Block(synapses, neurons, dropout=rate, feedback=copy.deepcopy(self.feedback))
+        return Block(
+            synapses, neurons, dropout=self.dropout or 0.0, feedback=copy.deepcopy(self.feedback)
+        )
 
 
 def _check_feedback(feedback: nn.Linear, synapses: SynapseModule, neurons: LIF) -> None:

@@ -94,8 +94,7 @@ class NoiseBlock(nn.Module):
 
     def folded(self) -> Block:
         """A plain block of the clipped weights: in evaluation the same function."""
-        rate = self.dropout.p if self.dropout is not None else 0.0
-        block = copy.deepcopy(Block(self.synapses, self.neurons, dropout=rate))
+        block = copy.deepcopy(Block(self.synapses, self.neurons, dropout=self.dropout or 0.0))
         with torch.no_grad():
             block.synapses.weight.copy_(self.weight())
         return block

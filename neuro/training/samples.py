@@ -53,7 +53,8 @@ class EpochShuffle(Sampler[int]):
 
 def loader(samples: Samples, batch_size: int, *, seed: int | None = None) -> DataLoader:
     """Batches (batch, steps, *shape) and labels; shuffled if a seed is given."""
-    data = TensorDataset(torch.from_numpy(np.array(samples.frames)), torch.tensor(samples.labels))
+    frames = np.require(samples.frames, requirements=["C", "W"])  # a copy of still images alone
+    data = TensorDataset(torch.from_numpy(frames), torch.tensor(samples.labels))
     sampler = None if seed is None else EpochShuffle(len(samples), seed)
     return DataLoader(data, batch_size=batch_size, sampler=sampler)
 

@@ -85,6 +85,11 @@ def why_no_chip(recipe: Recipe, samples: Samples) -> str | None:
         return f"{samples.name} has analogue frames, and chips hear spikes: take `gsc-spikes`"
     if recipe.model.score != "last":
         return NO_CHIP_SCORES
+    if any(layer.right_pad for layer in recipe.model.layers):
+        return (
+            "`right_pad` makes a layer run longer than the one before it, a chip runs all equally "
+            "long: leave it out and lengthen the input, `n_steps` and `window_s`"
+        )
     return None
 
 

@@ -12,6 +12,7 @@ from torch import nn
 
 from hwsim.chips.files import load_neurocores
 from neuro.models.build import build_stack
+from neuro.models.dropout import NeuronDropout
 from neuro.models.stack import Block, Stack
 from neuro.recipe import load_recipe, parse_recipe
 from neuro.runs import open_run, run_for
@@ -81,9 +82,11 @@ def test_neurons_and_rates_are_those_of_the_paper(name):
         assert layer.neuron.decay_v == pytest.approx(1 - 1 / tau, abs=1e-15)
         assert layer.taps == (25 if name == "shd-delays" else 31)
         assert (layer.bumps, layer.bump, layer.delays) == (1, "gauss", "learned")
+        assert layer.right_pad == layer.taps // 2
+        assert layer.dropout_of == "neurons" or not layer.dropout
     assert (recipe.train.lr, recipe.train.delay_lr, recipe.dt_s) == (5e-3, 0.1, 0.01)
-    n_steps, padding = recipe.data.binning.n_steps, len(recipe.model.layers) * (layer.taps // 2)
-    assert n_steps - padding == {"shd-delays": 140, "ssc-delays": 100, "gsc-delays": 101}[name]
+    n_steps = recipe.data.binning.n_steps
+    assert n_steps == {"shd-delays": 140, "ssc-delays": 100, "gsc-delays": 101}[name]
     assert recipe.data.binning.window_us == n_steps * 10_000
 
 
@@ -114,6 +117,33 @@ def test_integers_are_refused_before_anything_is_trained(name, reason, root, tmp
     assert not run.path.exists()
 
 
+def test_every_layer_runs_longer_than_the_one_before_it():
+    stack = build_stack(small("shd-delays").model, (140,), 20).eval()
+    x = torch.zeros(102, 2, 140)
+    lengths = [spikes.shape[0] for spikes in stack.trace(x).spikes.values()]
+    assert lengths == [114, 126]
+    assert stack(x).sum(1).tolist() == pytest.approx([138, 138])  # a softmax adds up to 1 a step
+
+
+def test_layers_that_run_longer_are_refused_for_a_chip(root, tmp_path):
+    asked = small("gsc-spikes-delays", **{"taps = 31": "taps = 31\nright_pad = 15"})
+    with pytest.raises(ValueError, match=r"`right_pad` makes a layer run longer.*`n_steps`"):
+        train(run_for(asked, tmp_path), Console(quiet=True), root=str(root))
+
+
+def test_a_neuron_is_dropped_for_a_whole_sample():
+    torch.manual_seed(0)
+    drop = NeuronDropout(0.25)
+    kept = drop(torch.ones(5, 40, 50))
+    assert (kept == kept[0]).all()
+    assert kept.unique().tolist() == [0, pytest.approx(4 / 3)]
+    assert (kept[0] == 0).float().mean().item() == pytest.approx(0.25, abs=0.03)  # 2000 draws: 3 sd
+    assert not (kept[0] == kept[0, 0]).all()
+    assert (drop.eval()(kept) == kept).all()
+    stack = build_stack(load_recipe("gsc-spikes-delays").model, (64,), 35)
+    assert isinstance(stack.folded().blocks["hidden1"].dropout, NeuronDropout)
+
+
 def summing_stack():
     torch.manual_seed(0)
     read = LIF(decay_v=0.5, emits="nothing", reset="none")
@@ -141,8 +171,9 @@ def test_no_chip_is_given_a_score_that_it_cannot_send():
             carry(stack)
 
 
-def test_recipes_without_a_score_keep_the_names_of_their_runs():
-    assert '"score"' not in tiny().model_dump_json()
+def test_recipes_without_what_is_new_keep_the_names_of_their_runs():
+    text = tiny().model_dump_json()
+    assert not [name for name in ("score", "right_pad", "dropout_of") if f'"{name}"' in text]
     assert '"score":"softmax"' in load_recipe("shd-delays").model_dump_json()
     with pytest.raises(ValueError, match="give the last layer"):
         tiny(**{"[[model.layers]]": '[model]\nscore = "softmax"\n[[model.layers]]',
