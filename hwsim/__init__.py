@@ -12,7 +12,8 @@ from hwsim.chips.spec import ChipSpec
 from hwsim.counts import Counts, Critical
 from hwsim.crossbar.counts import CrossbarCounts
 from hwsim.crossbar.spec import CrossbarChip
-from hwsim.energy import price
+from hwsim.delay_classes import Merged, quantize_delays
+from hwsim.energy import delay_area, price
 from hwsim.formats.netx_read import read_netx
 from hwsim.formats.netx_write import write_netx
 from hwsim.formats.nir_read import Imported, NodeVerdict, read_nir
@@ -21,6 +22,7 @@ from hwsim.formats.sanafe import write_sanafe
 from hwsim.inspection import inspect
 from hwsim.mapping.compiler import compile_network as compile
 from hwsim.mapping.cost import MapCost, map_cost
+from hwsim.mapping.delay_memory import DelayBits, DelayMemory, delay_memory
 from hwsim.mapping.fits import Fill, fits, usage
 from hwsim.mapping.mappers import MAPPERS, Mapper, Problem
 from hwsim.mapping.plan import Part, Plan
@@ -43,6 +45,8 @@ __all__ = [
     "Critical",
     "CrossbarChip",
     "CrossbarCounts",
+    "DelayBits",
+    "DelayMemory",
     "Dense",
     "DoesNotFit",
     "Fill",
@@ -51,6 +55,7 @@ __all__ = [
     "Imported",
     "MapCost",
     "Mapper",
+    "Merged",
     "Network",
     "Neuron",
     "NodeVerdict",
@@ -69,6 +74,8 @@ __all__ = [
     "chip_names",
     "compile",
     "copy_chip",
+    "delay_area",
+    "delay_memory",
     "fits",
     "inspect",
     "load_chip",
@@ -78,6 +85,7 @@ __all__ = [
     "price",
     "profile",
     "quantize",
+    "quantize_delays",
     "read_netx",
     "read_nir",
     "save_network",

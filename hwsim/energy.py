@@ -10,6 +10,7 @@ from hwsim.counts import Counts
 from hwsim.crossbar.counts import CrossbarCounts
 from hwsim.crossbar.energy import price_crossbar
 from hwsim.crossbar.spec import CrossbarChip
+from hwsim.mapping.delay_memory import DelayBits
 
 
 def price(counts: Counts | CrossbarCounts, chip: ChipSpec | CrossbarChip, *, seed: int = 0) -> Bill:
@@ -187,6 +188,16 @@ def _ticks(counts: Counts, times: Times, work: tuple[Term, ...]) -> tuple[Term, 
         return (Term("steps", "time steps of fixed length", steps, "time.tick", tick),)
     busy = (total(work) or 0.0) / tick.value if tick.value else 0.0
     return (Term("idle", "waiting for the next tick", max(0.0, steps - busy), "time.tick", tick),)
+
+
+def delay_area(bits: DelayBits, chip: ChipSpec) -> Term:
+    """Square metres of delay memory: all that delays cost beside what the bill has already.
+
+    Reading a synapse with its delay and adding to a sum, of whichever step, is the synaptic
+    operation that `energy.sop` pays; memory that leaks is paid with `power.core`.
+    """
+    total = None if bits.total is None else float(bits.total)
+    return Term("delays", "bits of delay memory", total, "area.bit", chip.area.bit)
 
 
 def shortcut(sops: float, macs: float, prices: PriceList) -> dict[str, Term]:

@@ -18,6 +18,7 @@ from hwsim.quantization import Verdict
 from neuro.mapping import chip_digest, make_map, mean_spikes, profile_samples, stored_map
 from neuro.models.stack import Stack
 from neuro.runs import RunFolder, read_json, versions, write_json
+from neuro.training.delay_classes import set_delays
 from neuro.training.train import load_splits, load_stacks
 
 TRACE_BYTES = 128 * 2**20  # of recorded membrane potentials at a time
@@ -41,6 +42,8 @@ def deploy(
     mapper: str = "optimised",
     seed: int = 0,
     given: str | None = None,
+    max_delay: int | None = None,
+    delay_classes: int | None = None,
     root: str | None = None,
     on_samples: Callable[[int], None] | None = None,
 ) -> dict[str, Any]:
@@ -50,14 +53,20 @@ def deploy(
 
     Args:
         mapper: see `hwsim.MAPPERS`. seed: of its random numbers.
+        max_delay, delay_classes: a range and classes that delays are brought into first; see
+            `hwsim.quantize_delays`.
         given: how the chip was named, if not by its own name: the path of its file.
 
     Raises:
         DoesNotFit: if the network exceeds the chip.
     """
+    from hwsim.report.delays import delay_json
     from hwsim.report.layers import build_layers
 
-    net = hwsim.load_network(run.chip_network)
+    limits = {"max_delay": max_delay, "n_classes": delay_classes}
+    net, merged = hwsim.quantize_delays(hwsim.load_network(run.chip_network), **limits)
+    if not merged and any(n is not None for n in limits.values()):
+        raise ValueError(f"{run.path} has no delays to clip or merge: leave these options out")
     profiled = profile_samples(run, root=root)
     plan = make_map(net, chip, profiled, mapper, seed)
     splits = load_splits(run, root)
@@ -70,6 +79,7 @@ def deploy(
     confusion = np.zeros((n_classes, n_classes), dtype=np.int64)
     np.add.at(confusion, (test.labels, guess), 1)
     _, qstack = load_stacks(run, splits)
+    set_delays(qstack, net)
     folder = run.deployment(chip.name)
     save_arrays(folder / "counts.npz", counts_as_arrays(done.counts))
     save_arrays(folder / "spikes.npz", mean_spikes(done))
@@ -98,6 +108,8 @@ def deploy(
         "neurobench": asdict(measured(net, plan, done, test.frames)),
         "layers": [asdict(row) for row in build_layers(plan, done)],
         "cores": len(plan.cores),
+        "delays": limits | {"merged": [asdict(m) for m in merged]},
+        "delay_memory": delay_json(plan),
         "steps": test.frames.shape[1],
         "latency_steps": plan.latency_steps,
         "bill": bill.as_dict(),

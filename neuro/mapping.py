@@ -18,6 +18,7 @@ from hwsim.inputs import Samples as Frames
 from hwsim.mapping.retime import retime
 from hwsim.mapping.stored import as_rows, plan_of
 from hwsim.noc import Grid, link_traffic
+from hwsim.report.delays import delay_json
 from hwsim.report.layers import CoreRow, build_cores
 from neuro.datasets import load
 from neuro.runs import RunFolder, read_json
@@ -75,6 +76,7 @@ class Mapped:
             "steps": steps,
             "packet_latency_s": None if packet is None else packet.mean_s,
             "packet_latency_alone_s": None if packet is None else packet.zero_load_s,
+            "delay_memory": delay_json(self.plan),
             "step_s": None if inference_s is None else inference_s / steps,
             "energy_j": energy,
             "energy_delay_js": None

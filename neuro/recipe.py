@@ -180,12 +180,25 @@ class TrainSpec(_Spec):
 
 
 class QatSpec(_Spec):
-    """Fine-tuning in the integers of a chip, from the best float epoch."""
+    """Fine-tuning in the integers of a chip, from the best float epoch.
+
+    `delay_classes` merges the delays of every layer into so many before; see
+    `hwsim.quantize_delays`.
+    """
 
     chip: str = "loihi1"
     epochs: NonNegativeInt = 4
     lr: PositiveFloat = 5e-4
     calibration: PositiveInt = 64
+    delay_classes: PositiveInt | None = None
+
+    @model_serializer(mode="wrap")
+    def _without_classes(self, plain: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """As `LayerSpec`: classes that are not asked for leave the names of runs."""
+        found: dict[str, Any] = plain(self)
+        if self.delay_classes is None:
+            found.pop("delay_classes")
+        return found
 
 
 class NoiseSpec(_Spec):

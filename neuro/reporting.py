@@ -44,7 +44,9 @@ def write(run: RunFolder, chip: hwsim.ChipSpec, *, given: str | None = None) -> 
 def gather(run: RunFolder, chip: hwsim.ChipSpec, *, given: str | None = None) -> ReportInput:
     """Everything the report shows."""
     content, result = load_deployment(run, chip.name, given), run.result() or {}
-    plan = deployed_plan(run, hwsim.load_network(run.chip_network), chip, content)
+    limits = {name: content["delays"][name] for name in ("max_delay", "n_classes")}
+    net, _ = hwsim.quantize_delays(hwsim.load_network(run.chip_network), **limits)
+    plan = deployed_plan(run, net, chip, content)
     counts_file, spikes_file, raster_file = (
         _arrays(run.deployment(chip.name) / name, content["files"][name]) for name in FILES
     )
@@ -114,6 +116,12 @@ def _exactness(run: RunFolder, content: dict[str, Any]) -> tuple[str, ...]:
     return tuple(said)
 
 
+def _delays_asked(delays: dict[str, Any]) -> str:
+    """The options of `neuro deploy` that limited its delays."""
+    asked = {"--max-delay": delays["max_delay"], "--delay-classes": delays["n_classes"]}
+    return "".join(f" {name} {n}" for name, n in asked.items() if n is not None)
+
+
 def _provenance(run: RunFolder, result: dict[str, Any], content: dict[str, Any]) -> dict[str, str]:
     data = run.recipe.data
     # SOURCE_DATE_EPOCH makes a report reproducible to the byte
@@ -132,7 +140,7 @@ def _provenance(run: RunFolder, result: dict[str, Any], content: dict[str, Any])
         "network": hwsim.load_network(run.chip_network).digest[:16],
         "command": f"neuro train {run.recipe.name} --seed {result['seed']}; neuro deploy "
         f"{run.path.name} --chip {content['chip_given']} --mapper {content['map']['mapper']} "
-        f"--seed {content['map']['seed']}",
+        f"--seed {content['map']['seed']}{_delays_asked(content['delays'])}",
         "map": f"{content['map']['mapper']}, for {content['map']['profile']}",
         "date": date.strftime("%Y-%m-%d %H:%M UTC"),
         **{f"version of {name}": version for name, version in content["versions"].items()},

@@ -8,8 +8,10 @@ from pydantic import (
     ConfigDict,
     Field,
     NonNegativeFloat,
+    NonNegativeInt,
     PositiveFloat,
     PositiveInt,
+    field_validator,
     model_validator,
 )
 
@@ -66,7 +68,8 @@ class SynapseFormat(Spec):
     A synapse is a weight, the index of its target and perhaps a delay; blocks of up to
     `block_synapses` share a header, and every axon starts a new word. Widths not listed are
     rounded up to the next that is. `index_bits` of (0,) is a crossbar: no index is stored, and a
-    word as wide as a row makes every axon a row.
+    word as wide as a row makes every axon a row. `delay_bits` of (0,) stores no delays with
+    synapses; one number is the only width of delays.
     """
 
     word_bits: PositiveInt
@@ -74,8 +77,25 @@ class SynapseFormat(Spec):
     block_synapses: PositiveInt
     weight_bits: tuple[PositiveInt, ...]
     index_bits: tuple[int, ...]
-    delay_bits: int = Field(ge=0)
+    delay_bits: tuple[NonNegativeInt, ...] = Field(min_length=1)
     shares_kernels: bool = False  # a convolution's kernel is stored once per core
+
+    @field_validator("delay_bits", mode="before")
+    @classmethod
+    def _one_width(cls, given: object) -> object:
+        return (given,) if isinstance(given, int) else given
+
+
+class PendingInput(Spec):
+    """Memory for input on its way: a sum for every neuron and step in which some may be due.
+
+    It is a ring of as many slots as the longest delay has steps. The sum of the next step is every
+    neuron's own, so neurons that hear no delays have no ring.
+    """
+
+    bits: PositiveInt  # of one sum
+    in_synapse_memory: bool = False  # the ring takes of `synapse_bits_per_core`
+    source: str = Field(min_length=8)
 
 
 class Limits(Spec):
@@ -91,6 +111,7 @@ class Limits(Spec):
     axons_in_per_core: PositiveInt
     axons_out_per_core: PositiveInt
     synapse_format: SynapseFormat
+    pending_input: PendingInput | None = None  # None: not known
     max_delay: PositiveInt  # steps beyond the one that every spike takes
     weight_bits: PositiveInt
     message_bits: int = Field(ge=0, le=32)
@@ -204,6 +225,15 @@ class Times(Spec):
         return {k: float(np.interp(n_tiles, known, units[i])) for i, k in enumerate(known)}
 
 
+NO_AREA = {"unit": "m2", "source": "not given in the chip's file", "class": "D"}
+
+
+class Areas(Spec):
+    """Square metres of memory, per bit."""
+
+    bit: Constant = Field(default_factory=lambda: Constant.model_validate(NO_AREA))
+
+
 class Powers(Spec):
     """Watts while the chip runs: of a powered core, of a chip beyond its cores, of the host."""
 
@@ -226,6 +256,7 @@ class ChipSpec(Spec):
     energy: Energies
     time: Times
     power: Powers
+    area: Areas = Areas()
 
     @model_validator(mode="after")
     def _cores_are_on_the_mesh(self) -> Self:
@@ -262,7 +293,7 @@ class ChipSpec(Spec):
     def constants(self) -> dict[str, Constant]:
         """Every constant by its dotted name, e.g. `energy.sop`."""
         out: dict[str, Constant] = {}
-        for group in ("energy", "time", "power"):
+        for group in ("energy", "time", "power", "area"):
             for name, value in getattr(self, group):
                 if isinstance(value, Constant):
                     out[f"{group}.{name}"] = value

@@ -8,7 +8,7 @@ import numpy as np
 from hwsim.arrays import IntArray
 from hwsim.chips.spec import ChipSpec, check_chip
 from hwsim.mapping.load import loads
-from hwsim.mapping.memory import Stored, axon_bits
+from hwsim.mapping.memory import Stored, axon_bits, pending_beside_synapses
 from hwsim.mapping.partition import Partition
 from hwsim.mapping.profile import Profile
 from hwsim.mapping.retime import retime
@@ -128,7 +128,8 @@ def _of_one_neuron(net: Network, pop: Population, chip: ChipSpec) -> tuple[Viola
 def _need(net: Network, pop: Population, chip: ChipSpec, *, exact: bool) -> tuple[int, int]:
     """Synapse memory and axons of the neuron that needs most; an upper bound unless `exact`."""
     form, one = chip.limits.synapse_format, np.ones(1, dtype=np.int64)
-    bits, axons = np.zeros(pop.size, dtype=np.int64), np.zeros(pop.size, dtype=np.int64)
+    bits = np.full(pop.size, pending_beside_synapses(net, pop.name, chip.limits))
+    axons = np.zeros(pop.size, dtype=np.int64)
     for p in net.into(pop.name):
         n = _sources(net, p, exact=exact)
         axons += n

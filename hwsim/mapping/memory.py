@@ -1,11 +1,11 @@
-"""What a projection takes of the cores its target is cut over: memory and axons."""
+"""What a population takes of the cores it is cut over: memory of synapses and delays, axons."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
 from hwsim.arrays import AnyArray, IntArray
-from hwsim.chips.spec import SynapseFormat
+from hwsim.chips.spec import Limits, SynapseFormat
 from hwsim.kernels.listing import add_demand
 from hwsim.network import Network, Projection
 from hwsim.synapses import Conv2d, Dense, Sparse, size_of
@@ -24,16 +24,45 @@ class Demand:
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """How the synapses of a projection are stored: weight bits, and whether delays are."""
+    """How the synapses of a projection are stored: bits of a weight, and of a delay."""
 
     weight_bits: int
-    delayed: bool
+    delay_bits: int
     form: SynapseFormat
 
     @classmethod
     def of(cls, p: Projection, form: SynapseFormat) -> "Stored":
         """Storage of a retimed projection; delays are stored where one is beyond one step."""
-        return cls(p.word.n_bits if p.word else 8, bool(p.delay.max() > 1), form)
+        return cls(p.word.n_bits if p.word else 8, delay_width(p, form), form)
+
+
+def delay_width(p: Projection, form: SynapseFormat) -> int:
+    """Bits of a delay field, for the steps beyond the first; 0 where no delay is stored."""
+    needed = (int(p.delay.max()) - 1).bit_length()
+    if needed == 0 or form.delay_bits == (0,):
+        return 0
+    return int(_rounded_up(np.array(needed), form.delay_bits))
+
+
+def longest_delay(net: Network, name: str) -> int:
+    """Steps of the longest delay into a population of a retimed network; 1 is none."""
+    return max((int(p.delay.max()) for p in net.into(name)), default=1)
+
+
+def pending_bits(net: Network, name: str, limits: Limits) -> int | None:
+    """Bits per neuron of the ring of its delayed input; None if the chip's are not known."""
+    steps, ring = longest_delay(net, name), limits.pending_input
+    if steps == 1:
+        return 0
+    return None if ring is None else steps * ring.bits
+
+
+def pending_beside_synapses(net: Network, name: str, limits: Limits) -> int:
+    """Bits per neuron that the ring takes of the memory of synapses."""
+    ring = limits.pending_input
+    if ring is None or not ring.in_synapse_memory:
+        return 0
+    return pending_bits(net, name, limits) or 0
 
 
 def axon_bits(n_synapses: AnyArray, n_targets: AnyArray, stored: Stored) -> IntArray:
@@ -48,7 +77,7 @@ def axon_bits(n_synapses: AnyArray, n_targets: AnyArray, stored: Stored) -> IntA
     if form.index_bits == (0,):  # a crossbar: a weight's place is its target
         index = np.zeros_like(index)
     weight = _rounded_up(np.array(stored.weight_bits), form.weight_bits)
-    bits = n_synapses * (weight + index + (form.delay_bits if stored.delayed else 0))
+    bits = n_synapses * (weight + index + stored.delay_bits)
     bits = bits + form.header_bits * -(-n_synapses // form.block_synapses)
     out: IntArray = -(-bits // form.word_bits) * form.word_bits
     return out
@@ -112,12 +141,18 @@ def _kernel_bits(
     conv: Conv2d, part_of: IntArray, n_parts: int, sizes: IntArray, stored: Stored
 ) -> IntArray:
     """Each source channel stores its taps onto the channels of the part once, for all places."""
-    out, in_per_group, height, width = conv.weight.shape
+    taps = kernel_taps(conv, part_of, n_parts)
+    each = axon_bits(taps, sizes[None, :], stored)
+    bits: IntArray = conv.weight.shape[1] * each.sum(axis=0)
+    return bits
+
+
+def kernel_taps(conv: Conv2d, part_of: IntArray, n_parts: int) -> IntArray:
+    """Taps that a source channel of each group stores for each part, (groups, parts)."""
+    out, _, height, width = conv.weight.shape
     by_channel = part_of.reshape(out, -1)
     present = np.zeros((out, n_parts), dtype=np.int64)
     present[np.arange(out)[:, None], by_channel] = 1
     channels = present.reshape(conv.groups, -1, n_parts).sum(axis=1)  # (groups, parts)
-    taps = channels * height * width
-    each = axon_bits(taps, sizes[None, :], stored)
-    bits: IntArray = in_per_group * each.sum(axis=0)
-    return bits
+    taps: IntArray = channels * height * width
+    return taps

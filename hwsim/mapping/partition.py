@@ -11,7 +11,7 @@ from hwsim.arrays import FloatArray, IntArray
 from hwsim.chips.nominal import nominal
 from hwsim.chips.spec import ChipSpec
 from hwsim.mapping.cutting import EVEN, LOADED, MIXED, Cutter, cutter_of, distinct
-from hwsim.mapping.memory import Demand, demand
+from hwsim.mapping.memory import Demand, demand, pending_beside_synapses
 from hwsim.mapping.use import LIMIT_OF, Use
 from hwsim.network import Network, Population
 from hwsim.synapses import Dense
@@ -236,9 +236,11 @@ class Partition:
         for p, d in zip(into, demands, strict=True):
             reach = reach + d.reach if p.source == pop.name else reach
         words = len({p.word for p in into})
+        neurons = np.bincount(part_of, minlength=n_parts)
+        ring = neurons * pending_beside_synapses(self.net, pop.name, self.chip.limits)
         return {
-            "neurons": np.bincount(part_of, minlength=n_parts),
-            "synapse_bits": _sum((d.bits for d in demands), n_parts),
+            "neurons": neurons,
+            "synapse_bits": _sum((d.bits for d in demands), n_parts) + ring,
             "axons_in": _sum((d.axons_in for d in demands), n_parts),
             "axons_out": np.bincount(part_of, reach, n_parts).astype(np.int64),
             "neuron_configs": distinct(cutter.neuron_config, part_of, n_parts),

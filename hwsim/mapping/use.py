@@ -10,7 +10,8 @@ class Use:
     """What some neurons take of a core.
 
     Attributes:
-        neurons: how many. synapse_bits: memory of the axons that end on them.
+        neurons: how many. synapse_bits: memory of the axons that end on them, and of input on its
+            way where a chip keeps that beside the synapses.
         axons_in: sources heard, once per projection. axons_out: packets that one spike of each
             sends. neuron_configs, v_th_configs: distinct decays, refractory times and bias
             exponents; distinct thresholds. synapse_configs: distinct weight words.

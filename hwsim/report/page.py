@@ -7,7 +7,7 @@ from string import Template
 from typing import Any
 
 from hwsim.atomic import write_text
-from hwsim.report import accounts, activity, overview, words
+from hwsim.report import accounts, activity, delays, overview, words
 from hwsim.report.data import ReportInput
 from hwsim.report.markup import Html, join, paragraph, safe
 from hwsim.report.plain import report_json
@@ -22,6 +22,7 @@ SECTIONS = (
     activity.rates,
     overview.neurobench,
     activity.layers,
+    delays.delays,
     activity.confusion,
     activity.training,
     accounts.bill,

@@ -17,6 +17,7 @@ layers          [{name, role, kind, shape, neurons, parameters, rate, sparsity, 
                 sops_sparse, sops_conv, packets, packets_in, macs, cores}], events per inference
 cores           [{core, chip, x, y, layers: {name: neurons}, sops, packets, packets_in, step_s,
                 busy, fill}], events per inference
+delay_memory    as in hwsim/report/delays.py
 neurobench      {footprint_bytes, connection_sparsity, activation_sparsity, effective_macs,
                 effective_acs, dense, membrane_updates} as in hwsim/neurobench.py, or null
 verdicts        [{population, verdict, reason, rms_weight_error}]
@@ -37,6 +38,7 @@ import numpy as np
 from hwsim.bill import Term
 from hwsim.energy import shortcut
 from hwsim.report.data import ReportInput
+from hwsim.report.delays import delay_json
 from hwsim.report.layers import build_cores
 
 FORMAT = "hwsim-report/2"
@@ -58,6 +60,7 @@ def report_json(data: ReportInput) -> dict[str, Any]:
         "comparison": {name: _line(term) for name, term in comparison(data).items()},
         "layers": [asdict(row) | {"sparsity": row.sparsity} for row in data.layers],
         "cores": [asdict(row) for row in build_cores(data.plan, data.counts)],
+        "delay_memory": delay_json(data.plan),
         "neurobench": data.neurobench and asdict(data.neurobench),
         "verdicts": [asdict(v) for v in data.verdicts],
         "raster": _raster(data),

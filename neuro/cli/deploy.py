@@ -27,6 +27,12 @@ def deploy(
     calibrate: Calibrate = False,
     host: Host = None,
     network: Network = None,
+    max_delay: Annotated[
+        int | None, typer.Option(help="neurocores: steps; longer delays become it")
+    ] = None,
+    delay_classes: Annotated[
+        int | None, typer.Option(help="neurocores: merge the delays of a layer into so many")
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, help="of the mapper, or of the first chip")] = 0,
     root: Root = None,
     as_json: AsJson = False,
@@ -41,19 +47,21 @@ def deploy(
     spec = hwsim.load_chip(chip)
     own = {"chips": chips, "time": time, "calibrate": calibrate, "host": host, "network": network}
     if isinstance(spec, hwsim.CrossbarChip):
-        crossbar.refuse({"mapper": mapper}, spec.name, "a chip of crossbars")
+        neurocore = {"mapper": mapper, "max-delay": max_delay, "delay-classes": delay_classes}
+        crossbar.refuse(neurocore, spec.name, "a chip of crossbars")
         asked = crossbar.Asked.of(chips, calibrate, host, network, seed)
         content = crossbar.deploy(open_run(run), spec, asked, time, given=chip, root=root)
         emit(content, crossbar.lines(content), as_json=as_json)
         return
     crossbar.refuse(own, spec.name, "a chip of neurocores")
-    content = _on_neurocores(open_run(run), spec, mapper or "optimised", seed, chip, root)
+    how = {"mapper": mapper or "optimised", "max_delay": max_delay, "delay_classes": delay_classes}
+    content = _on_neurocores(
+        open_run(run), spec, {**how, "seed": seed, "given": chip, "root": root}
+    )
     emit(content, lines(content), as_json=as_json)
 
 
-def _on_neurocores(
-    folder: RunFolder, spec: hwsim.ChipSpec, mapper: str, seed: int, given: str, root: str | None
-) -> dict[str, Any]:
+def _on_neurocores(folder: RunFolder, spec: hwsim.ChipSpec, how: dict[str, Any]) -> dict[str, Any]:
     from neuro.deploy import deploy as carry_over
 
     total = (folder.result() or {})["samples"]["test"]
@@ -65,19 +73,12 @@ def _on_neurocores(
             said = f"simulating on {spec.title}"
             progress.update(task, description=said, total=total, advance=n)
 
-        return carry_over(
-            folder,
-            spec,
-            mapper=mapper,
-            seed=seed,
-            given=given,
-            root=root,
-            on_samples=simulated,
-        )
+        return carry_over(folder, spec, on_samples=simulated, **how)
 
 
 def lines(content: dict[str, Any]) -> list[str]:
     """A deployment in a few lines."""
+    from hwsim.report.delays import delay_line
     from hwsim.report.units import UNKNOWN, si
 
     bill, parity = content["bill"], content["parity"]
@@ -97,5 +98,15 @@ def lines(content: dict[str, Any]) -> list[str]:
         f"energy     {band('energy_band_j', 'J')} per inference",
         f"latency    {band('latency_band_s', 's')}, "
         f"{content['steps']} + {content['latency_steps']} time steps on {content['cores']} cores",
+        f"delays     {_merged(content['delays'])}{delay_line(content['delay_memory'])}",
         f"not known  {'; '.join(bill['unknown']) or 'nothing'}",
     ]
+
+
+def _merged(delays: dict[str, Any]) -> str:
+    """What limits on delays changed; nothing without any."""
+    if delays["max_delay"] is None and delays["n_classes"] is None:
+        return ""
+    rows = delays["merged"]
+    moved, clipped, of = (sum(r[name] for r in rows) for name in ("changed", "clipped", "synapses"))
+    return f"{moved} of {of} moved, {clipped} of them beyond the range; "

@@ -149,6 +149,7 @@ def _draw(mapped: Mapped, title: str, spec: hwsim.ChipSpec, path: Path) -> None:
 
 def _lines(content: dict[str, Any]) -> list[str]:
     """A map in a few lines."""
+    from hwsim.report.delays import delay_line
     from hwsim.report.units import number, si
 
     row = content["map"]
@@ -173,6 +174,7 @@ def _lines(content: dict[str, Any]) -> list[str]:
         f"step       {si(row['step_s'], 's')} on average, {number(row['steps'])} "
         f"step{'s' * (row['steps'] != 1)} per inference",
         f"energy     {si(row['energy_j'], 'J')} per inference",
+        f"delays     {delay_line(row['delay_memory'])}",
     ]
     return said + ([f"figure     {content['figure']}"] if content["figure"] else [])
 

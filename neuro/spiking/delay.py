@@ -141,6 +141,12 @@ class Delay(nn.Module):
         delays = self.n_taps - 1 - self.n_taps // 2 - rounded
         return delays.to(torch.int64).cpu().numpy()
 
+    @torch.no_grad()
+    def set_delays(self, delays: IntArray) -> None:
+        """Put every position at a whole delay, (out, in, bumps), 0 to n_taps - 1 steps."""
+        position = self.n_taps - 1 - self.n_taps // 2 - torch.from_numpy(np.array(delays))
+        self.position.copy_(position.clamp(*self.limits))
+
     @property
     def is_rounded(self) -> bool:
         """Whether the next pass takes whole delays: of positions that are not trained, always."""

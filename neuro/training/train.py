@@ -19,6 +19,7 @@ from neuro.recipe import Recipe
 from neuro.runs import RunFolder, read_json, versions, write_json
 from neuro.to_network import export
 from neuro.training.classifier import Classifier
+from neuro.training.delay_classes import with_delays
 from neuro.training.fit import Fitted, fit, load_checkpoint
 from neuro.training.noise import correct_under_spread, noisy
 from neuro.training.qat import quantised, with_scales
@@ -148,6 +149,7 @@ def _fit_integers(
     run: RunFolder, stack: Stack, chip: hwsim.ChipSpec, splits: Splits, console: Console
 ) -> tuple[Stack, Fitted]:
     spec, folder = run.recipe.qat, run.path / "qat"
+    stack = _merged(run, stack)
     scales = read_json(folder / "scales.json")
     if scales is None:
         qstack = quantised(stack, chip, splits.fit.frames[: spec.calibration])
@@ -159,6 +161,12 @@ def _fit_integers(
         return qstack.eval(), Fitted(0, [])
     fitted = _resumable(module, splits, folder, spec.epochs, chip.name, console)
     return module.stack, fitted
+
+
+def _merged(run: RunFolder, stack: Stack) -> Stack:
+    """The stack with the delays that the integers are trained with."""
+    n_classes = run.recipe.qat.delay_classes
+    return stack if n_classes is None else with_delays(stack, n_classes=n_classes)
 
 
 def _fit_noise(
@@ -219,7 +227,8 @@ def load_stacks(run: RunFolder, splits: Splits) -> tuple[Stack, Stack]:
     scales = read_json(run.path / "qat" / "scales.json")
     if scales is None:
         raise FileNotFoundError(f"{run.path} has no qat/scales.json: train it again")
-    qstack = with_scales(stack.folded().eval(), load_neurocores(run.recipe.qat.chip), scales)
+    chip = load_neurocores(run.recipe.qat.chip)
+    qstack = with_scales(_merged(run, stack).folded().eval(), chip, scales)
     if run.recipe.qat.epochs:
         _load(qstack, run.path / "qat" / "best.ckpt")
     return stack.eval(), qstack.eval()

@@ -68,7 +68,8 @@ def measured(plan, part):
     for p in net.into(part.population):
         source, target = net[p.source].shape, net[p.target].shape
         weight = min(b for b in form.weight_bits if b >= p.word.n_bits)
-        delay = form.delay_bits if p.delay.max() > 1 else 0
+        longest = p.delay.max()
+        delay = min(b for b in form.delay_bits if 2**b >= longest) if longest > 1 else 0
         for n in p.synapses.fan_out(source, target, own, 1).toarray().reshape(-1):
             if n:
                 need = int(n) * (weight + index + delay) + form.header_bits * math.ceil(n / 63)

@@ -82,7 +82,8 @@ PLANTED = {
     "delay": (
         lambda: chain(delay=70),
         {},
-        "layer 'in -> hidden': max_delay 69 of 62 (shorten the delay, or relay it through a layer)",
+        "layer 'in -> hidden': max_delay 69 of 62 (shorten the delay "
+        "(hwsim.quantize_delays), or relay it through a layer)",
     ),
     "weight bits": (
         lambda: chain(out_word=WeightWord(n_bits=6)),

@@ -81,6 +81,7 @@ def test_the_lines_of_a_map(neuro, tmp_path):
         f"slowest    core {given['slowest_core']} ({layer}): {core} of an average step",
         f"step       {step} on average, 8 steps per inference",
         f"energy     {energy} per inference",
+        "delays     none: every spike takes one step",
     ]
 
 

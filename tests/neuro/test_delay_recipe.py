@@ -1,5 +1,6 @@
 """Layers of delays from a recipe: trained, kept within their kernels, carried onto a chip."""
 
+import json
 from types import SimpleNamespace
 
 import numpy as np
@@ -8,8 +9,10 @@ import torch
 from rich.console import Console
 
 import hwsim
+from neuro.deploy import deploy
 from neuro.models.build import build_stack
 from neuro.recipe import LayerSpec
+from neuro.reporting import write
 from neuro.runs import run_for
 from neuro.spiking import Delay
 from neuro.training.classifier import Classifier, half_cosine, one_cycle
@@ -127,6 +130,37 @@ def test_the_chip_has_the_delays_that_were_learned(trained):
         x = torch.from_numpy(np.array(frames > 0)).transpose(0, 1)
         wanted = qstack.trace(x.to(next(qstack.parameters()).dtype)).output.numpy()
     np.testing.assert_array_equal(found, wanted)
+
+
+def test_delays_are_merged_alike_in_torch_and_on_the_chip(trained):
+    run, _, _ = trained
+    chip = hwsim.load_chip("loihi1")
+    found = deploy(run, chip, max_delay=3, delay_classes=2)
+    assert found["parity"]["n_spikes"] > 0
+    assert found["parity"]["n_different"] == found["parity"]["n_answers_different"] == 0
+    first, last = found["delays"]["merged"]
+    assert (first["delays"], first["classes"], last["classes"]) == (5, 2, 2)
+    assert first["clipped"] > 0
+    assert first["longest"] <= 3
+    page, plain = write(run, chip)
+    assert "Delays, and the memory that they take" in page.read_text("utf-8")
+    memory = json.loads(plain.read_text("utf-8"))["delay_memory"]
+    assert memory == found["delay_memory"]
+    assert [row["values"] for row in memory["layers"]] == [2, 2]
+    assert "--max-delay 3 --delay-classes 2" in page.read_text("utf-8")
+
+
+def test_integers_are_trained_with_the_classes_that_the_chip_has(tmp_path):
+    asked = {"[qat]": "[qat]\ndelay_classes = 2", "epochs = 2": "epochs = 1"}
+    run = run_for(recipe(**asked), tmp_path)
+    train(run, Console(quiet=True))
+    net = hwsim.load_network(run.chip_network)
+    assert [np.unique(p.delay).size for p in net.projections] == [2, 2]
+    real, _ = hwsim.quantize_delays(hwsim.load_network(run.real_network), n_classes=2)
+    _, qstack = load_stacks(run, load_splits(run, None))
+    for p, q, delay in zip(net.projections, real.projections, delays_of(qstack), strict=True):
+        np.testing.assert_array_equal(delay.delays()[..., 0], p.delay)
+        assert set(np.unique(p.delay)) == set(np.unique(q.delay))
 
 
 def test_recipes_without_delays_keep_the_names_of_their_runs():
