@@ -153,8 +153,9 @@ class TrainSpec(_Spec):
 
     `shift` moves every sample by up to so many pixels; `logit_scale` multiplies the answer per
     step before the softmax, unless the answer is a sum of softmaxes. `delay_lr` is that of the
-    positions of delays, in steps: it falls as a cosine, without weight decay [Hammouamri2024]. In the last `delay_settle` of all epochs delays
-    stay, and weights train at whole ones: what is evaluated is then what was trained.
+    positions of delays, in steps: it falls as a cosine, without weight decay [Hammouamri2024]. In
+    the last `delay_settle` of all epochs delays stay, and weights train at whole ones: what is
+    evaluated is then what was trained.
     """
 
     epochs: PositiveInt

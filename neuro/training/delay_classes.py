@@ -24,7 +24,7 @@ def set_delays(stack: Stack, net: hwsim.Network) -> None:
     """Give a stack the delays of its network."""
     for name, block in stack.blocks.items():
         if isinstance(block.synapses, Delay):
-            bumps = [p.delay for p in net.into(name)]
+            bumps = [p.delay for p in net.into(name) if p.source != name]  # not its feedback
             delays = block.synapses.delays()
             for m, delay in enumerate(bumps):
                 delays[..., m] = delay
