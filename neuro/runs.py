@@ -5,6 +5,8 @@ network.h5         the real network          chip.h5            the chip's integ
 noise.h5, noise/   the real network after training with noise, and its checkpoints, if asked for
 result.json        accuracies and versions   deploy-<chip>/     simulation, counts, bill, report
 lava/              the Lava export
+
+What no chip can run has recipe.json, float/ and result.json alone.
 """
 
 import json
