@@ -81,12 +81,14 @@ def run_loop(
 ) -> tuple[Tensor, RecurrentState]:  # fmt: skip
     """As `run_recurrent`, with a kernel where there is one.
 
-    Currents of half precision are summed up in float32. The output has the dtype of `a`.
+    Currents of half precision are summed up in float32, those of the feedback too, whatever
+    autocast would do. The output has the dtype of `a`.
     """
     kind = KINDS.get(a.dtype, a.dtype)
     current, weight = a.to(kind), weight.to(kind)
     loop = fused_recurrent if has_kernel(current, how) else run_recurrent
-    out, after = loop(current, weight, how, decay_u, decay_v, v_th, bias, state)
+    with torch.autocast(a.device.type, enabled=False):
+        out, after = loop(current, weight, how, decay_u, decay_v, v_th, bias, state)
     return out.to(a.dtype), after
 
 

@@ -116,9 +116,10 @@ class QuantBlock(nn.Module):
         """
         weight = self._exact_weight(self.synapses, spikes.device)
         plain = (spikes != 0).to(weight.dtype)
-        a = _product(self.synapses, weight, plain).to(torch.int64)
-        back = None if self.feedback is None else self._exact_weight(self.feedback, a.device)
-        return fixed_lif(a, self.fixed(), back)
+        with torch.autocast(spikes.device.type, enabled=False):  # halves would round the sums
+            a = _product(self.synapses, weight, plain).to(torch.int64)
+            back = None if self.feedback is None else self._exact_weight(self.feedback, a.device)
+            return fixed_lif(a, self.fixed(), back)
 
     def _exact_weight(self, synapses: SynapseModule, device: torch.device) -> Tensor:
         """The chip's integers in a float type that adds them up without rounding."""

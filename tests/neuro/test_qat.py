@@ -118,6 +118,13 @@ def test_the_float_path_is_close_to_the_integers():
     assert (soft.output - real).abs().max() < 0.1 * soft.output.abs().max()
 
 
+def test_halves_round_no_integer():
+    qstack = quantised(small_stack(), CHIP, frames())
+    whole = qstack.eval().trace(as_torch(frames())).output
+    with torch.autocast("cpu", torch.bfloat16):
+        assert torch.equal(qstack.trace(as_torch(frames())).output, whole)
+
+
 @given(st.integers(0, 2**16), st.floats(0.05, 20))
 def test_rounding_moves_a_weight_by_half_a_step_at_most(seed, spread):
     torch.manual_seed(seed)

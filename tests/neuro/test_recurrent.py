@@ -93,6 +93,21 @@ def test_a_spike_arrives_one_step_later():
     assert layer(a)[:, 0].tolist() == [[0, 0], [1, 0], [0, 1], [0, 0]]
 
 
+@pytest.mark.parametrize("spike", [None, lambda x: torch.sigmoid(3 * x)])
+def test_a_loop_is_summed_up_in_whole_precision_where_halves_are_the_rule(spike):
+    layer = RecurrentLIF(LIF(spike=spike), nn.Linear(5, 5, bias=False))
+    a = (2 * torch.rand(7, 2, 5)).bfloat16()
+    with torch.autocast("cpu", torch.bfloat16):
+        out = layer(a)
+        loss = out.square().sum()
+    loss.backward()
+    halves, layer.feedback.weight.grad = layer.feedback.weight.grad, None
+    assert out.dtype == torch.bfloat16
+    assert torch.equal(layer(a), out)
+    layer(a).square().sum().backward()
+    assert torch.equal(layer.feedback.weight.grad, halves)
+
+
 def test_what_is_no_loop_is_refused():
     with pytest.raises(ValueError, match="3 to 4, must be square"):
         RecurrentLIF(LIF(), nn.Linear(3, 4, bias=False))
