@@ -34,7 +34,7 @@ from benchmarks.table import into_page
 from benchmarks.timing import WALL, NotHere, Row, in_turn, measured
 from hwsim.atomic import write_text
 from neuro.spiking import LIF, RecurrentLIF
-from neuro.spiking.fused import HAS_TRITON
+from neuro.spiking.fused import has_triton
 from neuro.spiking.loop import run_lif
 from neuro.spiking.recurrent import run_recurrent
 
@@ -369,7 +369,7 @@ def place_of(parser: argparse.ArgumentParser, options: argparse.Namespace) -> Pl
         parser.error(f"--batch {options.batch}: must be 1 sample or more")
     if options.device == "cuda" and not torch.cuda.is_available():
         parser.error(f"--device cuda: torch {torch.__version__} sees no GPU")
-    if options.device == "cuda" and not HAS_TRITON:
+    if options.device == "cuda" and not has_triton():
         parser.error("--device cuda: our kernels need Triton, the extra `gpu`")
     return Place(options.device, options.batch)
 

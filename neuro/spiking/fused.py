@@ -9,6 +9,7 @@ step; with the output, 8 bytes in float32. One more where `decay_u` is learned, 
 refractory time; nothing where no gradient is asked for.
 """
 
+import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -40,7 +41,7 @@ BUMP_CODES = {
     "box": kernels.BOX,
     "triangle": kernels.TRIANGLE,
 }
-HAS_TRITON = find_spec("triton") is not None
+TRITON_FOUND = find_spec("triton") is not None
 WORTH_A_THREAD = 1 << 17  # neurons times steps below which a second thread costs more than it does
 
 
@@ -112,8 +113,13 @@ def has_kernel(a: Tensor, how: Conventions) -> bool:
     known = how.emits == "nothing" or isinstance(how.spike, Bump)
     whole = a.dtype in (torch.float32, torch.float64)
     if a.device.type == "cuda":
-        return known and HAS_TRITON and (whole or a.dtype in KINDS)
+        return known and has_triton() and (whole or a.dtype in KINDS)
     return known and whole and a.device.type == "cpu"
+
+
+def has_triton() -> bool:
+    """Whether a GPU takes Triton's kernels: where it is installed, unless NEURO_TRITON is 0."""
+    return TRITON_FOUND and os.environ.get("NEURO_TRITON") != "0"
 
 
 def fused_lif(

@@ -49,7 +49,7 @@ def test_a_run_says_where_it_was_and_with_how_many_samples(monkeypatch, tmp_path
 )
 def test_places_that_there_are_not_are_refused(options, there, triton, said, monkeypatch, capsys):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: there)
-    monkeypatch.setattr(training, "HAS_TRITON", triton)
+    monkeypatch.setattr(training, "has_triton", lambda: triton)
     with pytest.raises(SystemExit):
         training.main(options.split())
     assert said in capsys.readouterr().err

@@ -112,12 +112,14 @@ def test_a_recurrent_layer_takes_a_kernel_between_products(compiled):
     assert len(compiled) == 4  # one step each, forward and backward
 
 
-def test_tensors_on_a_gpu_take_the_kernels():
+def test_tensors_on_a_gpu_take_the_kernels(monkeypatch):
     with FakeTensorMode():
         kinds = *HALVES, torch.float32, torch.float64
         on_gpu = [torch.empty(3, 2, 4, dtype=kind, device="cuda") for kind in kinds]
     assert all(has_kernel(a, LIF()) for a in on_gpu)
     assert not has_kernel(on_gpu[2], LIF(spike=torch.sigmoid))
+    monkeypatch.setenv("NEURO_TRITON", "0")
+    assert not has_kernel(on_gpu[2], LIF())
     assert not has_kernel(torch.empty(3, 2, 4, dtype=torch.float16), LIF())
 
 
