@@ -126,7 +126,7 @@ def test_every_layer_runs_longer_than_the_one_before_it():
 
 
 def test_layers_that_run_longer_are_refused_for_a_chip(root, tmp_path):
-    asked = small("gsc-spikes-delays", **{"taps = 31": "taps = 31\nright_pad = 15"})
+    asked = small("shd-delays", **{'score = "softmax"\n': "", "epochs = 0": "epochs = 1"})
     with pytest.raises(ValueError, match=r"`right_pad` makes a layer run longer.*`n_steps`"):
         train(run_for(asked, tmp_path), Console(quiet=True), root=str(root))
 
