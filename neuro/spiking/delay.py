@@ -39,8 +39,8 @@ SIGMA_END = 0.23  # steps: where the paper's schedule ends
 class Delay(nn.Module):
     """Synapses from all to all, each with a weight and a delay, over (time, batch, *neurons).
 
-    In float32 on the CPU the sums take the cheapest of three ways; elsewhere, on a GPU too, they are
-    a convolution of plain torch.
+    In float32 on the CPU the sums take the cheapest of three ways; elsewhere, as on a GPU, they
+    are a convolution of plain torch.
 
     Args:
         in_features, out_features: numbers of neurons.
