@@ -26,6 +26,7 @@ from hwsim.neuron import Emits, Fires, Reset
 from neuro.datasets import Binning
 
 Bump = Literal["gauss", "triangle"]
+Precision = Literal["32", "bf16"]
 DELAY_FIELDS = ("taps", "bump", "bumps", "delays")
 DELAY_LR = 0.1
 Score = Literal["last", "softmax"]
@@ -155,7 +156,9 @@ class TrainSpec(_Spec):
     step before the softmax, unless the answer is a sum of softmaxes. `delay_lr` is that of the
     positions of delays, in steps: it falls as a cosine, without weight decay [Hammouamri2024]. In
     the last `delay_settle` of all epochs delays stay, and weights train at whole ones: what is
-    evaluated is then what was trained.
+    evaluated is then what was trained. `precision` "bf16" computes the products of the float phase
+    in bfloat16 while it trains; weights and neurons stay in float32, and so does all that is
+    evaluated.
     """
 
     epochs: PositiveInt
@@ -168,15 +171,15 @@ class TrainSpec(_Spec):
     clip_gradient: PositiveFloat | None = None
     delay_lr: PositiveFloat = DELAY_LR
     delay_settle: Fraction = 0.0
+    precision: Precision = "32"
 
     @model_serializer(mode="wrap")
-    def _without_delays(self, plain: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """As `LayerSpec`: a rate that is not asked for leaves the names of runs."""
+    def _without_defaults(self, plain: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """As `LayerSpec`: what is not asked for leaves the names of runs."""
         found: dict[str, Any] = plain(self)
-        if self.delay_lr == DELAY_LR:
-            found.pop("delay_lr")
-        if not self.delay_settle:
-            found.pop("delay_settle")
+        usual = {"delay_lr": DELAY_LR, "delay_settle": 0.0, "precision": "32"}
+        for name in [name for name in usual if found[name] == usual[name]]:
+            found.pop(name)
         return found
 
 
@@ -260,6 +263,11 @@ class Recipe(_Spec):
     def with_seed(self, seed: int) -> "Recipe":
         """The same recipe from another seed."""
         return Recipe.model_validate(self.model_dump() | {"seed": seed})
+
+    def with_precision(self, precision: Precision) -> "Recipe":
+        """The same recipe, trained in another precision."""
+        train = self.model_dump()["train"] | {"precision": precision}
+        return Recipe.model_validate(self.model_dump() | {"train": train})
 
 
 def recipe_names() -> tuple[str, ...]:

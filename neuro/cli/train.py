@@ -1,11 +1,14 @@
 """`neuro train RECIPE`: a run folder from a recipe; run it again to resume."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
 from neuro.cli.console import AsJson, Root, emit, err, percent
+
+Device = Literal["auto", "cpu", "cuda"]
+Precision = Literal["32", "bf16"]
 
 
 def train(
@@ -13,7 +16,12 @@ def train(
     seed: Annotated[int | None, typer.Option(min=0, help="instead of the recipe's")] = None,
     runs: Annotated[Path, typer.Option(help="where run folders live")] = Path("runs"),
     root: Root = None,
-    threads: Annotated[int, typer.Option(min=1, help="CPU threads")] = 1,
+    processes: Annotated[int, typer.Option(min=1, help="that share every batch (CPU)")] = 1,
+    threads: Annotated[int, typer.Option(min=1, help="CPU threads of each process")] = 1,
+    device: Annotated[Device, typer.Option(help="auto is a GPU if there is one")] = "auto",
+    precision: Annotated[
+        Precision | None, typer.Option(help="of products in training, instead of the recipe's")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Train a network, in floats and then in the integers of the recipe's chip.
@@ -22,18 +30,24 @@ def train(
     """
     import torch
 
+    from hwsim._accelerate import threads as numba_threads
     from neuro.recipe import load_recipe
     from neuro.runs import run_for
+    from neuro.training.fit import Compute
     from neuro.training.train import train as run_training
 
     loaded = load_recipe(recipe)
     if seed is not None:
         loaded = loaded.with_seed(seed)
+    if precision is not None:
+        loaded = loaded.with_precision(precision)
     torch.set_num_threads(threads)
     folder = run_for(loaded, runs)
     err.print(f"run {folder.path}", highlight=False)
     try:
-        result = run_training(folder, err, root=root)
+        compute = Compute(processes, device)
+        with numba_threads(threads):
+            result = run_training(folder, err, root=root, compute=compute)
     except KeyboardInterrupt:
         err.print("interrupted: the same command resumes after the last finished epoch")
         raise typer.Exit(130) from None

@@ -1,6 +1,7 @@
 """Sums of delayed inputs, forward and backward: by events, by frequencies, and the slow twin."""
 
 import math
+from functools import cache
 from typing import Any, Literal, cast
 
 import torch
@@ -8,6 +9,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
+from hwsim._accelerate import n_threads
 from hwsim.kernels import delays as kernels
 
 
@@ -30,7 +32,16 @@ def delayed_sum(x: Tensor, taps: Tensor, first: Tensor, n_taps: int, n_steps: in
         x: (time, batch, in). taps: (out, in, bumps, lanes) by delay. first: delay of each run's
             first tap, (out, in, bumps) int32. n_taps: delays are below it.
     """
+    _start_threads()
     return cast("Tensor", _ByEvents.apply(x, taps, first, n_taps, n_steps))
+
+
+@cache
+def _start_threads() -> None:
+    """Start Numba's threads: with OpenMP that gives torch as many, which here is taken back."""
+    before = torch.get_num_threads()
+    n_threads()
+    torch.set_num_threads(before)
 
 
 class _ByEvents(torch.autograd.Function):

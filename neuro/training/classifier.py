@@ -15,6 +15,7 @@ from neuro.spiking import Delay
 from neuro.training.noise import on_chip
 from neuro.training.qat import QuantBlock
 from neuro.training.samples import shifted
+from neuro.training.sharing import Share
 
 
 def half_cosine(share: float) -> float:
@@ -42,11 +43,11 @@ class Classifier(L.LightningModule):
     ) -> None:
         super().__init__()
         self.stack, self.spec, self.lr, self.seed = stack, spec, lr, seed
-        self.chips = chips
+        self.chips, self.share = chips, Share()
 
     def logits(self, frames: Tensor) -> Tensor:
         """Answers scaled for the softmax, (batch, classes)."""
-        if any(isinstance(block, QuantBlock) for block in self.stack.blocks.values()):
+        if self._is_quantised():
             frames = frames.clamp(max=1)  # plain spikes, also in training
         answers = self.stack(frames.transpose(0, 1).to(self._real()))
         if self.stack.score == "softmax":
@@ -56,11 +57,13 @@ class Classifier(L.LightningModule):
     def training_step(self, batch: tuple[Tensor, Tensor], _: int) -> Tensor:
         """Loss of a batch, shifted at random."""
         frames, labels = batch
+        n = self.share.begin(len(labels))
         if self.spec.shift:
-            by = torch.randint(-self.spec.shift, self.spec.shift + 1, (len(frames), 2))
-            frames = shifted(frames, by)
-        logits = self.logits(frames)
-        loss = F.cross_entropy(logits, labels, label_smoothing=self.spec.label_smoothing)
+            by = torch.randint(-self.spec.shift, self.spec.shift + 1, (n, 2))
+            frames = shifted(frames, by[self.share.part(n)])
+        with self._products():
+            logits = self.logits(frames).to(self._real())
+        loss = self._loss(logits, labels, self.spec.label_smoothing)
         self._log("fit", loss, logits, labels)
         return loss
 
@@ -75,7 +78,8 @@ class Classifier(L.LightningModule):
                 with on_chip(self.stack, np.random.default_rng((self.seed, chip))):
                     drawn.append(self.logits(frames))
             logits, labels = torch.cat(drawn), labels.repeat(self.chips)
-        self._log("hold", F.cross_entropy(logits.float(), labels), logits, labels)
+        self.share.begin(len(labels))
+        self._log("hold", self._loss(logits.float(), labels), logits, labels)
 
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
         """Draw from a state that depends on seed and epoch alone: a resumed run repeats it.
@@ -90,16 +94,26 @@ class Classifier(L.LightningModule):
     def on_train_epoch_start(self) -> None:
         """Narrow the bumps of learned delays; at the end, let them stay."""
         epochs = int(self.trainer.max_epochs or 1)
-        settles = self.current_epoch >= round(epochs * (1 - self.spec.delay_settle))
         for delay in self._learned_delays():
             if not isinstance(delay.sigma, torch.nn.Parameter):
                 delay.anneal(self.current_epoch, epochs)
+        self.settle(self.current_epoch, epochs)
+
+    def settle(self, epoch: int, epochs: int) -> None:
+        """Let delays stay from here on, if it is time."""
+        settles = epoch >= round(epochs * (1 - self.spec.delay_settle))
+        for delay in self._learned_delays():
             delay.position.requires_grad_(not settles)
 
     def on_train_batch_end(self, *_: Any) -> None:
         """Keep positions within their kernels."""
         for delay in self._learned_delays():
             delay.clamp()
+
+    def has_idle_parameters(self) -> bool:
+        """Whether some have no gradient: positions of delays, in integers or once they settle."""
+        stay = self._is_quantised() or self.spec.delay_settle > 0
+        return stay and bool(self._learned_delays())
 
     def _learned_delays(self) -> list[Delay]:
         found = [m for m in self.stack.modules() if isinstance(m, Delay)]
@@ -131,6 +145,14 @@ class Classifier(L.LightningModule):
             "lr_scheduler": {"scheduler": schedule, "interval": "step"},
         }
 
+    def _products(self) -> torch.autocast:
+        """Products in bfloat16 while training, if asked for; never those of a chip's integers."""
+        wanted = self.spec.precision == "bf16" and not self._is_quantised()
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=wanted)
+
+    def _is_quantised(self) -> bool:
+        return any(isinstance(block, QuantBlock) for block in self.stack.blocks.values())
+
     def _real(self) -> torch.dtype:
         return next(self.stack.parameters()).dtype
 
@@ -141,11 +163,19 @@ class Classifier(L.LightningModule):
             return 64 * last.scale
         return 1.0
 
+    def _loss(self, logits: Tensor, labels: Tensor, smoothing: float = 0.0) -> Tensor:
+        """The mean over the batch; of several ranks each one's, which average to that."""
+        if self.share.n_ranks == 1:
+            return F.cross_entropy(logits, labels, label_smoothing=smoothing)
+        total = F.cross_entropy(logits, labels, label_smoothing=smoothing, reduction="sum")
+        return total * (self.share.n_ranks / self.share.n_whole)
+
     def _log(self, part: str, loss: Tensor, logits: Tensor, labels: Tensor) -> None:
-        right = (logits.argmax(1) == labels).float().mean()
+        share, right = self.share, (logits.argmax(1) == labels).sum().to(loss.dtype)
+        found = share.total(torch.stack((loss.detach() / share.n_ranks, right)))
         self.log_dict(
-            {f"{part}_loss": loss, f"{part}_accuracy": right},
+            {f"{part}_loss": found[0], f"{part}_accuracy": found[1] / share.n_whole},
             on_step=False,
             on_epoch=True,
-            batch_size=len(labels),
+            batch_size=share.n_whole,
         )

@@ -32,6 +32,7 @@ from neuro.models.stack import Block, Stack
 from neuro.recipe import NoiseSpec
 from neuro.spiking.delay import Delay
 from neuro.training.samples import Samples
+from neuro.training.sharing import largest
 
 KEEP_RANGE = 0.9  # of the ADC's running range, per batch
 BATCH = 64  # samples evaluated together
@@ -106,9 +107,9 @@ class NoiseBlock(nn.Module):
     def _converted(self, a: Tensor, bits: int) -> Tensor:
         """Sums rounded to 2^bits - 1 levels from -range to range, zero among them."""
         if self.training:
-            largest = a.detach().abs().max()
-            kept = KEEP_RANGE * self.adc_range + (1 - KEEP_RANGE) * largest
-            self.adc_range.copy_(torch.where(self.adc_range > 0, kept, largest))
+            highest = largest(a.detach().abs())
+            kept = KEEP_RANGE * self.adc_range + (1 - KEEP_RANGE) * highest
+            self.adc_range.copy_(torch.where(self.adc_range > 0, kept, highest))
         top = 2 ** (bits - 1) - 1
         step = self.adc_range / top
         if not step:  # no sum was ever seen

@@ -1,5 +1,6 @@
 """What a training run shows and remembers: a bar, a line per epoch, a history."""
 
+from collections.abc import Callable
 from typing import Any
 
 import lightning as L
@@ -8,14 +9,18 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 
-class Bar(Callback):
-    """One bar over the batches of all epochs, and a line when an epoch ends."""
+class Screen:
+    """What a phase shows on a console; `screen("advance", 3)` is `screen.advance(3)`."""
 
     def __init__(self, console: Console, phase: str) -> None:
         self.console, self.phase = console, phase
         self.progress: Progress | None = None
 
-    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+    def __call__(self, what: str, *how: Any) -> None:
+        """Show what was said, in this process or in another."""
+        getattr(self, what)(*how)
+
+    def begin(self, total: int, done: int) -> None:
         """Open the bar, on a terminal only."""
         if not self.console.is_terminal:
             return
@@ -27,29 +32,47 @@ class Bar(Callback):
             console=self.console,
             transient=True,
         )
-        total = int(trainer.estimated_stepping_batches)
-        self.task = self.progress.add_task(self.phase, total=total, completed=trainer.global_step)
+        self.task = self.progress.add_task(self.phase, total=total, completed=done)
         self.progress.start()
 
-    def on_train_batch_end(self, trainer: L.Trainer, *_: Any) -> None:
-        """Advance."""
+    def advance(self, done: int) -> None:
+        """Batches so far."""
         if self.progress:
-            self.progress.update(self.task, completed=trainer.global_step)
+            self.progress.update(self.task, completed=done)
 
-    def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """A line of what this epoch reached."""
-        m = {name: float(value) for name, value in trainer.callback_metrics.items()}
-        self.console.print(
-            f"{self.phase} epoch {trainer.current_epoch + 1}/{trainer.max_epochs}  "
-            f"loss {m['fit_loss']:.3f}  fit {m['fit_accuracy']:.1%}  hold {m['hold_accuracy']:.1%}",
-            highlight=False,
-        )
+    def line(self, text: str) -> None:
+        """What an epoch reached."""
+        self.console.print(f"{self.phase} {text}", highlight=False)
 
-    def teardown(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
+    def close(self) -> None:
         """Close the bar, also after an error."""
         if self.progress:
             self.progress.stop()
             self.progress = None
+
+
+class Bar(Callback):
+    """Tells a screen: one bar over the batches of all epochs, and a line when an epoch ends."""
+
+    def __init__(self, show: Callable[..., None]) -> None:
+        self.show = show
+
+    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Open the bar."""
+        self.show("begin", int(trainer.estimated_stepping_batches), trainer.global_step)
+
+    def on_train_batch_end(self, trainer: L.Trainer, *_: Any) -> None:
+        """Advance."""
+        self.show("advance", trainer.global_step)
+
+    def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """A line of what this epoch reached."""
+        m = {name: float(value) for name, value in trainer.callback_metrics.items()}
+        self.show(
+            "line",
+            f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs}  "
+            f"loss {m['fit_loss']:.3f}  fit {m['fit_accuracy']:.1%}  hold {m['hold_accuracy']:.1%}",
+        )
 
 
 class History(Callback):

@@ -6,11 +6,18 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Sampler, TensorDataset
+from torch.utils.data import (
+    BatchSampler,
+    DataLoader,
+    Sampler,
+    SequentialSampler,
+    TensorDataset,
+)
 
 from hwsim.arrays import AnyArray
 from neuro.datasets import load
 from neuro.recipe import DataSpec
+from neuro.training.sharing import Share
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +58,37 @@ class EpochShuffle(Sampler[int]):
         return iter(np.random.default_rng((self.seed, self.epoch)).permutation(self.n).tolist())
 
 
-def loader(samples: Samples, batch_size: int, *, seed: int | None = None) -> DataLoader:
-    """Batches (batch, steps, *shape) and labels; shuffled if a seed is given."""
+class Parts(Sampler[list[int]]):
+    """A rank's part of every batch: the batches are those of one process."""
+
+    def __init__(self, order: Sampler[int], batch_size: int, share: Share) -> None:
+        self.order, self.share = order, share
+        self.batches = BatchSampler(order, batch_size, drop_last=False)
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the permutation; the trainer calls it."""
+        if isinstance(self.order, EpochShuffle):
+            self.order.set_epoch(epoch)
+
+    def __len__(self) -> int:
+        return len(self.batches)
+
+    def __iter__(self) -> Iterator[list[int]]:
+        for batch in self.batches:
+            yield batch[self.share.part(len(batch))]
+
+
+def loader(
+    samples: Samples, batch_size: int, *, seed: int | None = None, share: Share | None = None
+) -> DataLoader:
+    """Batches (batch, steps, *shape) and labels, or shares of them; shuffled if a seed is given."""
     frames = np.require(samples.frames, requirements=["C", "W"])  # a copy of still images alone
     data = TensorDataset(torch.from_numpy(frames), torch.tensor(samples.labels))
     sampler = None if seed is None else EpochShuffle(len(samples), seed)
-    return DataLoader(data, batch_size=batch_size, sampler=sampler)
+    if share is None or share.n_ranks == 1:
+        return DataLoader(data, batch_size=batch_size, sampler=sampler)
+    order: Sampler[int] = sampler or SequentialSampler(data)
+    return DataLoader(data, batch_size=None, sampler=Parts(order, batch_size, share))
 
 
 def shifted(x: Tensor, by: Tensor) -> Tensor:

@@ -1,7 +1,9 @@
 """The whole training of a recipe: floats, then integers and noise; a run folder comes out."""
 
 import copy
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +22,12 @@ from neuro.runs import RunFolder, read_json, versions, write_json
 from neuro.to_network import export
 from neuro.training.classifier import Classifier
 from neuro.training.delay_classes import with_delays
-from neuro.training.fit import Fitted, fit, load_checkpoint
+from neuro.training.fit import Compute, Fitted, fit, load_checkpoint
 from neuro.training.noise import correct_under_spread, noisy
 from neuro.training.qat import quantised, with_scales
 from neuro.training.samples import Samples, load_split
 
+Fit = Callable[..., Fitted]
 N_CHIPS = 30  # that the test split is judged on after training with noise
 
 
@@ -37,13 +40,16 @@ class Splits:
     test: Samples
 
 
-def train(run: RunFolder, console: Console, *, root: str | None = None) -> dict[str, Any]:
+def train(
+    run: RunFolder, console: Console, *, root: str | None = None, compute: Compute | None = None
+) -> dict[str, Any]:
     """Train a run to its end, or return the result it already has.
 
     The test split is looked at once, after all phases have chosen their epoch on `hold`.
 
     Args:
         run: folder and recipe. console: for bars and lines. root: folder of the data sets.
+        compute: what to train on; one process without.
 
     Returns:
         What `result.json` holds.
@@ -52,28 +58,32 @@ def train(run: RunFolder, console: Console, *, root: str | None = None) -> dict[
     if done is not None:
         console.print(f"{run.path} has ended already", highlight=False)
         return done
+    compute = compute or Compute()
+    compute.check(run.recipe.train.batch_size)
     chip = load_neurocores(run.recipe.qat.chip)
     splits = load_splits(run, root)
+    fits = partial(fit, console=console, compute=compute)
+    head = _head(run, splits, compute)
     why = why_no_chip(run.recipe, splits.fit)
     if why is not None:
-        return _train_floats_alone(run, splits, why, console)
+        return _train_floats_alone(run, splits, why, fits, head)
     fresh = fresh_stack(run, splits).folded()  # what the chip has not is said before training
     with_scales(fresh, chip, {name: 1 / float(b.neurons.v_th) for name, b in fresh.blocks.items()})
     if run.recipe.noise.epochs:
         noisy(fresh, run.recipe.noise)
     run.begin()
-    stack, fitted = _fit_float(run, splits, console)
-    qstack, qfitted = _fit_integers(run, stack, chip, splits, console)
+    stack, fitted = _fit_float(run, splits, fits)
+    qstack, qfitted = _fit_integers(run, stack, chip, splits, fits)
     hwsim.save_network(export(stack, dt_s=run.recipe.dt_s), run.real_network)
     hwsim.save_network(export(qstack, dt_s=run.recipe.dt_s), run.chip_network)
-    result = _head(run, splits) | {
+    result = head | {
         "chip": chip.name,
         "float": _phase(stack, fitted, splits),
         "quantised": _phase(qstack, qfitted, splits),
         "versions": versions(),
     }
     if run.recipe.noise.epochs:
-        nstack, nfitted = _fit_noise(run, stack, splits, console)
+        nstack, nfitted = _fit_noise(run, stack, splits, fits)
         hwsim.save_network(export(nstack, dt_s=run.recipe.dt_s), run.noise_network)
         result["noise"] = _phase(nstack, nfitted, splits) | _chips(run, stack, nstack, splits)
     write_json(run.path / "result.json", result)
@@ -95,14 +105,14 @@ def why_no_chip(recipe: Recipe, samples: Samples) -> str | None:
 
 
 def _train_floats_alone(
-    run: RunFolder, splits: Splits, why: str, console: Console
+    run: RunFolder, splits: Splits, why: str, fits: Fit, head: dict[str, Any]
 ) -> dict[str, Any]:
     """The float phase, where no chip could run what comes out."""
     if run.recipe.qat.epochs or run.recipe.noise.epochs:
         raise ValueError(f"{why}; or train in floats alone: `epochs = 0` in [qat] and [noise]")
     run.begin()
-    stack, fitted = _fit_float(run, splits, console)
-    result = _head(run, splits) | {
+    stack, fitted = _fit_float(run, splits, fits)
+    result = head | {
         "float": _phase(stack, fitted, splits),
         "quantised": None,
         "floats_alone": why,
@@ -112,7 +122,7 @@ def _train_floats_alone(
     return result
 
 
-def _head(run: RunFolder, splits: Splits) -> dict[str, Any]:
+def _head(run: RunFolder, splits: Splits, compute: Compute) -> dict[str, Any]:
     """What a result says of its run."""
     return {
         "name": run.recipe.name,
@@ -122,6 +132,11 @@ def _head(run: RunFolder, splits: Splits) -> dict[str, Any]:
         "n_classes": len(splits.test.class_names),
         "class_names": list(splits.test.class_names),
         "samples": {part: len(getattr(splits, part)) for part in ("fit", "hold", "test")},
+        "trained": {
+            "precision": run.recipe.train.precision,
+            "device": compute.accelerator,
+            "processes": compute.processes,
+        },
     }
 
 
@@ -138,15 +153,15 @@ def fresh_stack(run: RunFolder, splits: Splits) -> Stack:
     return build_stack(run.recipe.model, shape, len(splits.fit.class_names))
 
 
-def _fit_float(run: RunFolder, splits: Splits, console: Console) -> tuple[Stack, Fitted]:
+def _fit_float(run: RunFolder, splits: Splits, fits: Fit) -> tuple[Stack, Fitted]:
     spec = run.recipe.train
     module = Classifier(fresh_stack(run, splits), spec, lr=spec.lr, seed=run.recipe.seed)
-    fitted = _resumable(module, splits, run.path / "float", spec.epochs, "float", console)
+    fitted = _resumable(fits, module, splits, run.path / "float", spec.epochs, "float")
     return module.stack, fitted
 
 
 def _fit_integers(
-    run: RunFolder, stack: Stack, chip: hwsim.ChipSpec, splits: Splits, console: Console
+    run: RunFolder, stack: Stack, chip: hwsim.ChipSpec, splits: Splits, fits: Fit
 ) -> tuple[Stack, Fitted]:
     spec, folder = run.recipe.qat, run.path / "qat"
     stack = _merged(run, stack)
@@ -159,7 +174,7 @@ def _fit_integers(
     module = Classifier(qstack, run.recipe.train, lr=spec.lr, seed=run.recipe.seed)
     if spec.epochs == 0:
         return qstack.eval(), Fitted(0, [])
-    fitted = _resumable(module, splits, folder, spec.epochs, chip.name, console)
+    fitted = _resumable(fits, module, splits, folder, spec.epochs, chip.name)
     return module.stack, fitted
 
 
@@ -169,14 +184,12 @@ def _merged(run: RunFolder, stack: Stack) -> Stack:
     return stack if n_classes is None else with_delays(stack, n_classes=n_classes)
 
 
-def _fit_noise(
-    run: RunFolder, stack: Stack, splits: Splits, console: Console
-) -> tuple[Stack, Fitted]:
+def _fit_noise(run: RunFolder, stack: Stack, splits: Splits, fits: Fit) -> tuple[Stack, Fitted]:
     """Fine-tune a copy of the float stack; what comes back is clean, with clipped weights."""
     spec = run.recipe.noise
     module = Classifier(noisy(copy.deepcopy(stack), spec), run.recipe.train, lr=spec.lr,
                         seed=run.recipe.seed, chips=spec.draws)  # fmt: skip
-    fitted = _resumable(module, splits, run.path / "noise", spec.epochs, "noise", console)
+    fitted = _resumable(fits, module, splits, run.path / "noise", spec.epochs, "noise")
     return module.stack.folded().eval(), fitted
 
 
@@ -191,10 +204,9 @@ def _chips(run: RunFolder, before: Stack, after: Stack, splits: Splits) -> dict[
 
 
 def _resumable(
-    module: Classifier, splits: Splits, folder: Path, epochs: int, phase: str, console: Console
+    fits: Fit, module: Classifier, splits: Splits, folder: Path, epochs: int, phase: str
 ) -> Fitted:
-    fitted = fit(module, splits.fit, splits.hold, folder, epochs=epochs, phase=phase,
-                 console=console)  # fmt: skip
+    fitted = fits(module, splits.fit, splits.hold, folder, epochs=epochs, phase=phase)
     module.stack.eval()
     return fitted
 
