@@ -41,7 +41,7 @@ MIXED = TINY.replace('[[model.layers]]\nname = "readout"\n', DELAYS).replace(
 
 
 def recipe():
-    """Convolution, BatchNorm, dropout, delays that move in the first epoch and stay in the second."""
+    """Convolution, BatchNorm, dropout, delays that move in one epoch and stay in the next."""
     return tiny(MIXED)
 
 
