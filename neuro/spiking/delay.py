@@ -160,8 +160,13 @@ class Delay(nn.Module):
         """Sums (time + right_pad, batch, out) of inputs (time, batch, *in)."""
         return self.with_weight(x, self.weight, rounded=self.is_rounded)
 
-    def with_weight(self, x: Tensor, weight: Tensor, *, rounded: bool) -> Tensor:
-        """The same with other weights, shaped as ours, at whole delays or with the bumps."""
+    def with_weight(
+        self, x: Tensor, weight: Tensor, *, rounded: bool, exact: bool = False
+    ) -> Tensor:
+        """The same with other weights, shaped as ours, at whole delays or with the bumps.
+
+        `exact`: sums of whole numbers are whole, as they are not by frequencies.
+        """
         x = x.flatten(2)
         if x.shape[2] != self.in_features:
             raise ValueError(
@@ -171,7 +176,9 @@ class Delay(nn.Module):
         n_steps = x.shape[0] + self.right_pad
         how = (*self._shape(rounded), self.n_taps)
         is_fast = x.device.type == "cpu" and x.dtype == weight.dtype == torch.float32
-        way = self._way(x, n_steps, lanes_of(*how[1:])) if is_fast else "dense"
+        way: Way = "events" if is_fast else "dense"
+        if is_fast and not exact:
+            way = self._way(x, n_steps, lanes_of(*how[1:]))
         if way == "events":
             taps, first = runs(weight, *how)
             return delayed_sum(x, taps, first, self.n_taps, n_steps)

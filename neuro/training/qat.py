@@ -117,7 +117,7 @@ class QuantBlock(nn.Module):
         weight = self._exact_weight(self.synapses, spikes.device)
         plain = (spikes != 0).to(weight.dtype)
         with torch.autocast(spikes.device.type, enabled=False):  # halves would round the sums
-            a = _product(self.synapses, weight, plain).to(torch.int64)
+            a = _product(self.synapses, weight, plain, exact=True).to(torch.int64)
             back = None if self.feedback is None else self._exact_weight(self.feedback, a.device)
             return fixed_lif(a, self.fixed(), back)
 
@@ -195,10 +195,10 @@ def _rounded(x: Tensor, step: int) -> Tensor:
     return x + (torch.round(x / step) * step - x).detach()
 
 
-def _product(synapses: nn.Module, weight: Tensor, spikes: Tensor) -> Tensor:
+def _product(synapses: nn.Module, weight: Tensor, spikes: Tensor, *, exact: bool = False) -> Tensor:
     """Synapses with other weights, over (time, batch, *shape); delays are whole, as on a chip."""
     if isinstance(synapses, Delay):
-        return synapses.with_weight(spikes, weight, rounded=True)
+        return synapses.with_weight(spikes, weight, rounded=True, exact=exact)
     flat = spikes.flatten(0, 1)
     if isinstance(synapses, nn.Conv2d):
         a = F.conv2d(flat, weight, None, synapses.stride, synapses.padding, synapses.dilation,

@@ -375,3 +375,17 @@ def test_positions_find_the_delays_of_a_teacher_as_wide():
         optimiser.step()
         pupil.clamp()
     assert (pupil.delays() == teacher.delays()).mean() > 0.9
+
+
+def test_whole_numbers_are_summed_exactly_where_it_is_asked():
+    """Dense input goes by frequencies otherwise, whose sums are whole but for rounding."""
+    rng = np.random.default_rng(9)
+    layer = Delay(64, 24, n_taps=25, rng=rng)
+    weight = torch.from_numpy(rng.integers(-127, 128, layer.weight.shape)).float()
+    x = spikes(rng, 64, 8, 64, rate=0.4)
+    wanted = layer.with_weight(x.double(), weight.double(), rounded=True)
+    assert torch.equal(wanted, wanted.round())
+    with torch.no_grad():
+        assert not torch.equal(layer.with_weight(x, weight, rounded=True).double(), wanted)
+        found = layer.with_weight(x, weight, rounded=True, exact=True)
+    assert torch.equal(found.double(), wanted)
