@@ -1,0 +1,1 @@
+"""Learned delays against fixed ones and none, on spoken digits: ../learned-delays/README.md."""

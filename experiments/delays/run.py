@@ -1,0 +1,119 @@
+"""Train all arms, carry them onto the chip: `NEURO_DATA=DIR python -m experiments.delays.run`.
+
+Keeps a row per finished training in ../learned-delays/results.csv, and of learned delays how many
+synapses have each (delays.csv). A rerun skips the rows it has and takes up unfinished trainings
+from their run folders; rows of another recipe or version are measured anew. Prints the tables that
+README.md shows and draws its figures.
+"""
+
+import argparse
+import csv
+import io
+import os
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import as_completed as completed
+from multiprocessing import get_context
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import MofNCompleteColumn, Progress, TimeElapsedColumn
+
+from experiments.delays.cases import ARMS, FOLDER, SEEDS, SPLITS, Case, all_cases
+from experiments.delays.figures import draw_all
+from experiments.delays.measure import COLUMNS, Moves, of_counts, row_of, save_networks
+from experiments.delays.summary import Row, summary
+from hwsim.atomic import write_text
+from neuro.runs import RUNS, run_for
+
+RESULTS, DELAYS = FOLDER / "results.csv", FOLDER / "delays.csv"
+DELAY_COLUMNS = ("split", "seed", "layer", "delay", "before", "after")
+KEPT = Case("index", "learned", 0)  # whose networks are kept beside the results
+Measured = tuple[dict[str, object], Moves]
+
+
+def read_rows(path: Path = RESULTS) -> list[Row]:
+    """The rows that were kept."""
+    if not path.exists():
+        return []
+    return list(csv.DictReader(io.StringIO(path.read_text(encoding="utf-8"))))
+
+
+def keep(path: Path, columns: Sequence[str], rows: Sequence[Row]) -> None:
+    """Write rows, whole."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, columns, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    write_text(path, text.getvalue())
+
+
+def one_thread() -> None:
+    """Processes of one thread each are faster than one of many."""
+    import torch
+
+    torch.set_num_threads(1)
+
+
+def measured(cases: list[Case], jobs: int, runs: Path) -> Iterator[tuple[Case, Measured]]:
+    """Cases as they are finished."""
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"):
+        os.environ[name] = "1"  # of the processes that are started here
+    with ProcessPoolExecutor(jobs, get_context("spawn"), one_thread) as pool:
+        asked: dict[Future[Measured], Case] = {pool.submit(row_of, c, runs): c for c in cases}
+        try:
+            for future in completed(asked):
+                yield asked[future], future.result()
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+
+
+def order(row: Row) -> tuple[int, int, int]:
+    """By split, arm, seed; counts last."""
+    arms = [*ARMS, "counts"]
+    return list(SPLITS).index(row["split"]), arms.index(row["arm"]), int(row["seed"] or 0)
+
+
+def keep_one(row: Row, moves: Moves) -> None:
+    """Put a row in its place, and the delays that belong to it."""
+    key = ("split", "arm", "seed")
+    others = [r for r in read_rows() if [r[k] for k in key] != [row[k] for k in key]]
+    keep(RESULTS, COLUMNS, sorted([*others, row], key=order))
+    if moves:
+        rest = [r for r in read_rows(DELAYS)
+                if (r["split"], r["seed"]) != (row["split"], row["seed"])]  # fmt: skip
+        new = [{k: str(v) for k, v in move.items()} for move in moves]
+        place = lambda r: (list(SPLITS).index(r["split"]), int(r["seed"]))  # noqa: E731
+        keep(DELAYS, DELAY_COLUMNS, sorted([*rest, *new], key=place))
+
+
+def main() -> None:
+    """Measure what is missing, keep it, say what came out."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--jobs", type=int, default=2, help="processes, of one thread each")
+    parser.add_argument("--arms", nargs="*", choices=ARMS, default=list(ARMS))
+    parser.add_argument("--seeds", nargs="*", type=int, default=list(SEEDS))
+    parser.add_argument("--runs", type=Path, default=RUNS, help="folder of the run folders")
+    asked = parser.parse_args()
+    cases = [c for c in all_cases() if c.arm in asked.arms and c.seed in asked.seeds]
+    have = {(r["split"], r["arm"], r["seed"]): r["hash"] for r in read_rows()}
+    missing = [c for c in cases if have.get(c.key) != c.recipe().digest()]
+    columns = (*Progress.get_default_columns(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        task = bar.add_task("trainings", total=len(missing))
+        for case, (row, moves) in measured(missing, asked.jobs, asked.runs):
+            keep_one({k: str(v) for k, v in row.items()}, moves)
+            if case == KEPT:
+                save_networks(run_for(case.recipe(), asked.runs), FOLDER)
+            bar.advance(task)
+    for split in SPLITS:
+        if (split, "counts", "") not in have:
+            keep_one({k: str(v) for k, v in of_counts(split).items()}, [])
+    rows = read_rows()
+    print(summary(rows))
+    draw_all(rows, read_rows(DELAYS), FOLDER)
+
+
+if __name__ == "__main__":
+    main()
