@@ -14,12 +14,15 @@ from hwsim.arrays import AnyArray
 from hwsim.neurobench import NeuroBench
 from hwsim.quantization import Verdict
 from hwsim.report import write_report
-from hwsim.report.data import Accuracy, Curves, Raster, ReportInput
+from hwsim.report.data import Accuracy, Raster, ReportInput
 from hwsim.report.layers import LayerRow
+from neuro.curves import curves_of
 from neuro.deploy import FILES, counts_from_arrays, file_digest, load_deployment
 from neuro.lava import VERDICT
 from neuro.mapping import deployed_plan
 from neuro.runs import RunFolder, read_json
+
+HISTORIES = {"float": "floats", "quantised": "integers", "noise": "noise"}  # parts of a result
 
 
 def write(run: RunFolder, chip: hwsim.ChipSpec, *, given: str | None = None) -> tuple[Path, Path]:
@@ -69,7 +72,9 @@ def gather(run: RunFolder, chip: hwsim.ChipSpec, *, given: str | None = None) ->
         confusion=np.array(content["confusion"], dtype=np.int64),
         classes=tuple(names),
         raster=Raster(raster_file, label, answer, np.array(content["raster"]["output"])),
-        curves=_curves(result),
+        curves=curves_of(
+            {name: result[part]["history"] for part, name in HISTORIES.items() if part in result}
+        ),
         exactness=_exactness(run, content),
         provenance=_provenance(run, result, content),
         spikes=spikes_file,
@@ -93,15 +98,6 @@ def _arrays(path: Path, digest: str) -> dict[str, AnyArray]:
             return {name: file[name] for name in file.files}
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise ValueError(f"{path} is damaged: deploy again") from error
-
-
-def _curves(result: dict[str, Any]) -> Curves | None:
-    rows = [row for phase in ("float", "quantised") for row in result[phase]["history"]]
-    if not rows:
-        return None
-    columns = ("fit_loss", "hold_loss", "fit_accuracy", "hold_accuracy")
-    values = {name: tuple(row.get(name) for row in rows) for name in columns}
-    return Curves(tuple(range(1, len(rows) + 1)), values)
 
 
 def _exactness(run: RunFolder, content: dict[str, Any]) -> tuple[str, ...]:

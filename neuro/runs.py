@@ -1,6 +1,7 @@
 """A run folder: `runs/<name>-<hash>/`, every file in it whole or absent.
 
-recipe.json        what was asked            float/, qat/       checkpoints of both phases
+recipe.json        what was asked            float/, qat/       checkpoints, metrics of both phases
+curves.svg         metrics over the epochs of all phases
 network.h5         the real network          chip.h5            the chip's integers
 noise.h5, noise/   the real network after training with noise, and its checkpoints, if asked for
 result.json        accuracies and versions   deploy-<chip>/     simulation, counts, bill, report

@@ -224,7 +224,10 @@ def training(data: ReportInput) -> Html:
     last = "; ".join(
         f"{name.replace('_', ' ')} {units.number(values[-1])}"
         for name, values in curves.columns.items()
+        if values[-1] is not None
     )
+    kept = "; ".join(f"{phase.name}: epoch {phase.chosen}" for phase in curves.phases)
+    chosen = f" Chosen on the held-back part, ringed: {kept}." if kept else ""
     draw: Callable[[float], Figure] = lambda width: draw_curves(curves, width)  # noqa: E731
     return section(
         "training",
@@ -234,7 +237,7 @@ def training(data: ReportInput) -> Html:
             draw,
             title=f"{len(curves.epochs)} epochs.",
             alt=f"Training curves; last epoch: {last}",
-            caption=f"Last epoch: {last}.",
+            caption=f"Last epoch: {last}.{chosen}",
         ),
     )
 

@@ -86,13 +86,29 @@ class Raster:
 
 
 @dataclass(frozen=True, slots=True)
+class Phase:
+    """A phase of training: its number of epochs, and which of them, from 1, was chosen."""
+
+    name: str
+    n_epochs: int
+    chosen: int
+
+
+@dataclass(frozen=True, slots=True)
 class Curves:
-    """Training: one value per epoch in every column; None where it was not measured."""
+    """Training: one value per epoch in every column; None where it was not measured.
+
+    Epochs may be those of several phases, one after another.
+    """
 
     epochs: tuple[int, ...]
     columns: Mapping[str, tuple[float | None, ...]]
+    phases: tuple[Phase, ...] = ()
 
     def __post_init__(self) -> None:
+        n = sum(phase.n_epochs for phase in self.phases)
+        if self.phases and n != len(self.epochs):
+            raise ValueError(f"phases of training have {n} epochs, there are {len(self.epochs)}")
         for name, values in self.columns.items():
             if len(values) != len(self.epochs):
                 raise ValueError(

@@ -140,7 +140,12 @@ def _raster(data: ReportInput) -> dict[str, Any] | None:
 def _training(data: ReportInput) -> dict[str, Any] | None:
     if data.curves is None:
         return None
-    return {"epochs": list(data.curves.epochs), "columns": dict(data.curves.columns)}
+    phases = [
+        {"name": phase.name, "epochs": phase.n_epochs, "chosen": phase.chosen}
+        for phase in data.curves.phases
+    ]
+    curves = data.curves
+    return {"epochs": list(curves.epochs), "columns": dict(curves.columns), "phases": phases}
 
 
 def _plain(value: Any) -> Any:

@@ -86,7 +86,7 @@ class _Job:
 
     def run(self, share: Share, show: Say) -> Rows:
         """Train here, as one of the ranks; the metrics of all epochs."""
-        module, last, history = self.module, self.folder / "last.ckpt", History()
+        module, last, history = self.module, self.folder / "last.ckpt", History(self.folder)
         module.share = share
         if share.n_ranks > 1:
             share_layers(module.stack, share)

@@ -15,6 +15,7 @@ from rich.console import Console
 import hwsim
 from hwsim.arrays import AnyArray
 from hwsim.chips.files import load_neurocores
+from neuro.curves import draw_run
 from neuro.models.build import build_stack
 from neuro.models.stack import NO_CHIP_SCORES, Stack
 from neuro.recipe import Recipe
@@ -86,6 +87,7 @@ def train(
         nstack, nfitted = _fit_noise(run, stack, splits, fits)
         hwsim.save_network(export(nstack, dt_s=run.recipe.dt_s), run.noise_network)
         result["noise"] = _phase(nstack, nfitted, splits) | _chips(run, stack, nstack, splits)
+    draw_run(run.path)
     write_json(run.path / "result.json", result)
     return result
 
@@ -118,6 +120,7 @@ def _train_floats_alone(
         "floats_alone": why,
         "versions": versions(),
     }
+    draw_run(run.path)
     write_json(run.path / "result.json", result)
     return result
 

@@ -77,7 +77,7 @@ def test_no_half_written_file_stays(whole):
     run, _ = whole
     assert not [path for path in run.path.rglob("*") if path.suffix in (".part", ".tmp")]
     assert {path.name for path in run.path.iterdir()} == {
-        "recipe.json", "result.json", "network.h5", "chip.h5", "float", "qat",
+        "recipe.json", "result.json", "network.h5", "chip.h5", "float", "qat", "curves.svg",
     }  # fmt: skip
 
 
