@@ -1,5 +1,6 @@
 """`neuro train RECIPE`: a run folder from a recipe; run it again to resume."""
 
+import os
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -36,6 +37,11 @@ def train(
     from neuro.training.fit import Compute
     from neuro.training.train import train as run_training
 
+    cores = os.cpu_count() or 1
+    if processes > cores:
+        raise ValueError(
+            f"{processes} processes would wait for each other on {cores} cores: take 1 to {cores}"
+        )
     loaded = load_recipe(recipe)
     if seed is not None:
         loaded = loaded.with_seed(seed)

@@ -224,11 +224,15 @@ def test_one_that_fails_ends_all_in_one_line(work, kind, said):
     ("options", "said"),
     [
         (("--processes", "33"), "33 processes cannot share a batch of 32 samples: take 1 to 32"),
+        (("--processes", "65"), "65 processes would wait for each other on 64 cores: take 1 to 64"),
         (("--device", "cuda"), "finds no CUDA GPU here: take the device cpu, or auto"),
         (("--device", "cuda", "--processes", "2"), "2 processes share the CPU, not a GPU"),
     ],
 )
-def test_what_cannot_be_is_said_before_anything_is_written(neuro, tmp_path, options, said):
+def test_what_cannot_be_is_said_before_anything_is_written(
+    neuro, tmp_path, monkeypatch, options, said
+):
+    monkeypatch.setattr(os, "cpu_count", lambda: 64)
     code, out, err = neuro("train", "digits", *options)
     assert (code, out) == (1, "")
     assert said in err
