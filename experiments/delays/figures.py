@@ -51,7 +51,8 @@ def draw_all(rows: Sequence[Row], delays: Sequence[Row], folder: Path) -> None:
         for axes, layer in zip(panels, ("hidden1", "hidden2"), strict=True):
             _delays(axes, [r for r in delays if r["layer"] == layer], layer)
         panels[0].set_ylabel("synapses (%)")
-        panels[1].legend(frameon=False, loc="upper center")
+        panels[0].set_ylim(0, 6.4)
+        panels[1].legend(frameon=False, loc="upper center", ncols=2)
 
 
 def _accuracies(axes: Axes, rows: Sequence[Row], split: str) -> None:

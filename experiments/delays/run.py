@@ -84,8 +84,10 @@ def keep_one(row: Row, moves: Moves) -> None:
         rest = [r for r in read_rows(DELAYS)
                 if (r["split"], r["seed"]) != (row["split"], row["seed"])]  # fmt: skip
         new = [{k: str(v) for k, v in move.items()} for move in moves]
-        place = lambda r: (list(SPLITS).index(r["split"]), int(r["seed"]))  # noqa: E731
-        keep(DELAYS, DELAY_COLUMNS, sorted([*rest, *new], key=place))
+        by_run = sorted(
+            [*rest, *new], key=lambda r: (list(SPLITS).index(r["split"]), int(r["seed"]))
+        )
+        keep(DELAYS, DELAY_COLUMNS, by_run)
 
 
 def main() -> None:
