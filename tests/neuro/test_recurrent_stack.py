@@ -97,21 +97,20 @@ def test_training_in_integers_rounds_feedback_and_moves_it():
     dense, feedback = nn.Linear(SOURCES, HIDDEN, bias=False), nn.Linear(HIDDEN, HIDDEN, bias=False)
     with torch.no_grad():
         for module in (dense, feedback):
-            drawn = 2 * rng.integers(-60, 90, module.weight.shape)
-            module.weight.copy_(torch.from_numpy(drawn / 256))
-    block = Block(dense, LIF(decay_u=0.5, decay_v=0.75), feedback=feedback)
-    frames = frames_of(rng, 6)  # so few steps that a float holds every bit
+            module.weight.copy_(torch.from_numpy(rng.integers(-4, 7, module.weight.shape) / 8))
+    block = Block(dense, LIF(decay_u=0.5, decay_v=0.5), feedback=feedback)
+    frames = frames_of(rng, 6)  # so few steps that halving drops no bit
     qstack = quantised(Stack({"a": block}, (SOURCES,)), CHIP, frames)
     qblock = qstack.blocks["a"]
-    qblock.scale = 256.0
+    qblock.scale = 16.0  # weights are even: an eighth is a step
     x = torch.from_numpy(frames).transpose(0, 1).float()
     spikes = qstack.train().trace(x).spikes["a"]
     assert spikes.any()
     assert torch.equal(spikes.to(torch.int64), qstack.eval().trace(x).spikes["a"])
     qstack.train()(x).sum().backward()
     assert (feedback.weight.grad != 0).any()
-    with torch.no_grad():  # less than half a step of the word
-        feedback.weight += 0.4 / 256
+    with torch.no_grad():
+        feedback.weight += 0.4 / 8  # less than half a step
     assert torch.equal(qstack.train().trace(x).spikes["a"], spikes)
 
 
