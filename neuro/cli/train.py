@@ -29,12 +29,10 @@ def train(
 
     A recipe with a `noise` section also fine-tunes the floats for cells that miss their weights.
     """
-    import torch
-
-    from hwsim._accelerate import threads as numba_threads
     from neuro.recipe import load_recipe
     from neuro.runs import run_for
     from neuro.training.fit import Compute
+    from neuro.training.processes import limited_threads
     from neuro.training.train import train as run_training
 
     cores = os.cpu_count() or 1
@@ -47,12 +45,11 @@ def train(
         loaded = loaded.with_seed(seed)
     if precision is not None:
         loaded = loaded.with_precision(precision)
-    torch.set_num_threads(threads)
     folder = run_for(loaded, runs)
     err.print(f"run {folder.path}", highlight=False)
     try:
         compute = Compute(processes, device)
-        with numba_threads(threads):
+        with limited_threads(threads):
             result = run_training(folder, err, root=root, compute=compute)
     except KeyboardInterrupt:
         err.print("interrupted: the same command resumes after the last finished epoch")

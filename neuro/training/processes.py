@@ -12,7 +12,8 @@ import tempfile
 import threading
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
@@ -80,6 +81,14 @@ def run_ranks(work: Callable[[Share, Say], T], n_ranks: int, hear: Say) -> T:
                 ear.close()
 
 
+@contextmanager
+def limited_threads(n: int) -> Iterator[None]:
+    """Let torch and Numba have no more threads than that; torch keeps them."""
+    with threads(n):  # starts Numba's: with OpenMP that gives torch as many
+        torch.set_num_threads(n)
+        yield
+
+
 def _attend(ears: list[Connection], processes: list[Any], hear: Say) -> Any:
     """Hear the ranks until all are done, or one fails."""
     open_, failures, result = dict(enumerate(ears)), [], None
@@ -125,11 +134,10 @@ def _rank(content: bytes, share: Share, store: Path, mouth: Connection, n_thread
     threading.Thread(target=_go_with_parent, daemon=True).start()
     if HAS_FORK:  # for Numba's lock: of another kind it leaves a file where a rank is killed
         multiprocessing.set_start_method("fork", force=True)
-    torch.set_num_threads(n_threads)
     try:
         _join(share, store)
         say: Say = (lambda *words: mouth.send(("said", words))) if share.rank == 0 else _silent
-        with threads(n_threads):
+        with limited_threads(n_threads):
             result = pickle.loads(content)(share, say)
         dist.barrier()
         mouth.send(("done", result if share.rank == 0 else None))

@@ -5,6 +5,7 @@ import multiprocessing
 import os
 import time
 
+import numba
 import numpy as np
 import pytest
 import torch
@@ -14,6 +15,7 @@ from torch import nn
 from neuro.models.build import build_stack
 from neuro.recipe import NoiseSpec
 from neuro.runs import run_for
+from neuro.spiking import Delay
 from neuro.training.classifier import Classifier
 from neuro.training.fit import Compute, load_checkpoint
 from neuro.training.noise import noisy
@@ -175,6 +177,25 @@ def test_shared_layers_of_one_rank_are_torchs():
         torch.manual_seed(2)
         found.append(dropout(x))
     assert torch.equal(*found)
+
+
+def threads_of(share, say):
+    Delay(9, 9, n_taps=3).eval()(torch.ones(4, 2, 9))  # starts Numba's
+    return torch.get_num_threads(), numba.get_num_threads()
+
+
+def test_every_process_has_the_threads_it_was_given(neuro, monkeypatch):
+    assert run_ranks(threads_of, 2, None) == (1, 1)
+    seen = []
+
+    def fake(*_, **__):
+        seen.append(threads_of(None, None))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("neuro.training.train.train", fake)
+    torch.set_num_threads(2)
+    assert neuro("train", "digits")[0] == 130
+    assert seen == [(1, 1)]
 
 
 def test_every_sample_is_in_one_part():
