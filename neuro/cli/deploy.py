@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -54,16 +56,18 @@ def deploy(
         emit(content, crossbar.lines(content), as_json=as_json)
         return
     crossbar.refuse(own, spec.name, "a chip of neurocores")
-    how = {"mapper": mapper or "optimised", "max_delay": max_delay, "delay_classes": delay_classes}
-    content = _on_neurocores(
-        open_run(run), spec, {**how, "seed": seed, "given": chip, "root": root}
-    )
+    from neuro.deploy import deploy as carry_over
+
+    carry = partial(carry_over, mapper=mapper or "optimised", seed=seed, given=chip, root=root)
+    carry = partial(carry, max_delay=max_delay, delay_classes=delay_classes)
+    content = _on_neurocores(open_run(run), spec, carry)
     emit(content, lines(content), as_json=as_json)
 
 
-def _on_neurocores(folder: RunFolder, spec: hwsim.ChipSpec, how: dict[str, Any]) -> dict[str, Any]:
-    from neuro.deploy import deploy as carry_over
-
+def _on_neurocores(
+    folder: RunFolder, spec: hwsim.ChipSpec, carry: Callable[..., dict[str, Any]]
+) -> dict[str, Any]:
+    """Carry a run over with a bar."""
     total = (folder.result() or {})["samples"]["test"]
     bar = Progress(console=err, transient=True, disable=not err.is_terminal)
     with compiling_said(), bar as progress:
@@ -73,7 +77,7 @@ def _on_neurocores(folder: RunFolder, spec: hwsim.ChipSpec, how: dict[str, Any])
             said = f"simulating on {spec.title}"
             progress.update(task, description=said, total=total, advance=n)
 
-        return carry_over(folder, spec, on_samples=simulated, **how)
+        return carry(folder, spec, on_samples=simulated)
 
 
 def lines(content: dict[str, Any]) -> list[str]:
