@@ -119,7 +119,7 @@ def test_a_reader_gets_lines(trained, neuro):
     assert out.splitlines()[-1].startswith("next: neuro deploy")
     code, out, _ = neuro("deploy", trained[0])
     assert [line.split()[0] for line in out.splitlines()] == [
-        "accuracy", "exactness", "energy", "latency", "not",
+        "accuracy", "exactness", "energy", "latency", "delays", "not",
     ]  # fmt: skip
 
 
