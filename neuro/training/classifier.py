@@ -110,11 +110,6 @@ class Classifier(L.LightningModule):
         for delay in self._learned_delays():
             delay.clamp()
 
-    def has_idle_parameters(self) -> bool:
-        """Whether some have no gradient: positions of delays, in integers or once they settle."""
-        stay = self._is_quantised() or self.spec.delay_settle > 0
-        return stay and bool(self._learned_delays())
-
     def _learned_delays(self) -> list[Delay]:
         found = [m for m in self.stack.modules() if isinstance(m, Delay)]
         return [delay for delay in found if delay.position.requires_grad]

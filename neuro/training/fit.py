@@ -107,7 +107,7 @@ class _Job:
             where["strategy"] = DDPStrategy(
                 cluster_environment=LightningEnvironment(),
                 broadcast_buffers=False,  # `SharedNorm` has the same everywhere
-                find_unused_parameters=self.module.has_idle_parameters(),
+                find_unused_parameters=True,  # in integers decays and delays stay as they are
             )
         best = ModelCheckpoint(
             self.folder, "best", monitor="hold_loss", mode="min", enable_version_counter=False

@@ -55,7 +55,7 @@ def run_ranks(work: Callable[[Share, Say], T], n_ranks: int, hear: Say) -> T:
         ChildProcessError: if a rank failed otherwise, or was killed.
     """
     context: Any = multiprocessing.get_context("forkserver" if HAS_FORK else "spawn")
-    os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")  # DDP warns of what delays do on purpose
+    os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")  # DDP warns where no gradient lacks
     if HAS_FORK:
         context.set_forkserver_preload(["neuro.training.fit"])
     content, processes, ears = pickle.dumps(work), [], []

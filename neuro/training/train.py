@@ -69,7 +69,8 @@ def train(
     if why is not None:
         return _train_floats_alone(run, splits, why, fits, head)
     fresh = fresh_stack(run, splits).folded()  # what the chip has not is said before training
-    with_scales(fresh, chip, {name: 1 / float(b.neurons.v_th) for name, b in fresh.blocks.items()})
+    thresholds = {name: b.neurons.v_th.detach() for name, b in fresh.blocks.items()}
+    with_scales(fresh, chip, {name: 1 / float(v_th) for name, v_th in thresholds.items()})
     if run.recipe.noise.epochs:
         noisy(fresh, run.recipe.noise)
     run.begin()

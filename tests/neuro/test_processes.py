@@ -30,6 +30,7 @@ kind = "delay"
 size = 12
 taps = 5
 norm = true
+neuron = { learn = ["decay_v", "v_th"] }
 [[model.layers]]
 name = "readout"
 """
