@@ -14,6 +14,8 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from neuro.models.dropout import NeuronDropout
+
 
 @dataclass(slots=True)
 class Share:
@@ -113,13 +115,31 @@ class SharedDropout(nn.Dropout):
         return x * mask[:, self.share.part(self.share.n_whole)]
 
 
+class SharedNeuronDropout(NeuronDropout):
+    """As `SharedDropout`, of whole neurons."""
+
+    def __init__(self, p: float, share: Share) -> None:
+        super().__init__(p)
+        self.share = share
+
+    def forward(self, spikes: Tensor) -> Tensor:
+        """As `NeuronDropout`, with its draws."""
+        if not self.training:
+            return spikes
+        n_whole = self.share.n_whole
+        mask = F.dropout(spikes.new_ones((1, n_whole, *spikes.shape[2:])), self.p)
+        return spikes * mask[:, self.share.part(n_whole)]
+
+
 def share_layers(module: nn.Module, share: Share) -> None:
-    """Replace, in place, every BatchNorm and every dropout of spikes by its shared twin."""
+    """Replace, in place, every BatchNorm and every dropout by its shared twin."""
     for name, child in module.named_children():
         if isinstance(child, nn.BatchNorm1d | nn.BatchNorm2d):
             setattr(module, name, SharedNorm(child, share).train(child.training))
         elif isinstance(child, nn.Dropout):
             setattr(module, name, SharedDropout(child.p, share).train(child.training))
+        elif isinstance(child, NeuronDropout):
+            setattr(module, name, SharedNeuronDropout(child.p, share).train(child.training))
         else:
             share_layers(child, share)
 

@@ -13,6 +13,7 @@ from rich.console import Console
 from torch import nn
 
 from neuro.models.build import build_stack
+from neuro.models.dropout import NeuronDropout
 from neuro.recipe import NoiseSpec
 from neuro.runs import run_for
 from neuro.spiking import Delay
@@ -174,6 +175,19 @@ def test_shared_layers_of_one_rank_are_torchs():
         torch.manual_seed(2)
         found.append(dropout(x))
     assert torch.equal(*found)
+
+
+@pytest.mark.parametrize("kind", [nn.Dropout, NeuronDropout])
+def test_ranks_drop_what_one_process_drops(kind):
+    x, found = torch.randn(4, 7, 3, 5), []
+    for rank in range(2):
+        share, layers = Share(rank, 2, n_whole=7), nn.Sequential(kind(0.4))
+        share_layers(layers, share)
+        torch.manual_seed(2)
+        found.append(layers(x[:, share.part(7)]))
+        assert torch.equal(layers.eval()(x), x)
+    torch.manual_seed(2)
+    assert torch.equal(torch.cat(found, 1), kind(0.4)(x))
 
 
 def threads_of(share, say):
