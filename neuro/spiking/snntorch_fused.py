@@ -33,14 +33,30 @@ def fuse(module: nn.Module) -> nn.Module:
 
     Args:
         module: a `snntorch.Leaky` or `snntorch.Synaptic`, or an `nn.Sequential` (nested ones too)
-            of these and of layers without a state.
+            of these, each in one place, and of layers without a state; none with forward hooks.
 
     Raises:
         ValueError: for what would not fire the same spikes; says why.
     """
-    if isinstance(module, nn.Sequential):
-        return nn.Sequential(*(fuse(part) for part in module))
+    return _fused(module, set())
+
+
+def _fused(module: nn.Module, seen: set[nn.Module]) -> nn.Module:
+    """`seen`: the neurons so far, which keep one state wherever they stand."""
+    if module._forward_pre_hooks or module._forward_hooks:
+        raise ValueError(
+            f"{type(module).__name__} cannot be fused: the loop over time calls its forward hooks "
+            "in every step, a fused one could not; remove them"
+        )
+    if type(module) is nn.Sequential:
+        return nn.Sequential(*(_fused(part, seen) for part in module))
     if isinstance(module, snntorch.SpikingNeuron):
+        if module in seen:
+            raise ValueError(
+                f"{type(module).__name__} cannot be fused: it stands in two places, which share "
+                "its state; give each a neuron of its own"
+            )
+        seen.add(module)
         return FusedSnnTorch(module)
     if type(module) in STATELESS:
         return EachStep(module)
@@ -95,6 +111,8 @@ def _refusal(neuron: Any) -> str:
         return "only Leaky and Synaptic have a fused loop"
     if neuron.inhibition or neuron.state_quant:
         return "`inhibition` and `state_quant` have no fused loop: leave them out"
+    if (neuron.threshold < 0).any():
+        return "a threshold below 0 makes snnTorch reset from rest: raise it to 0 or more"
     if neuron.surrogate_disable:
         return "`surrogate_disable` leaves no gradient: give it a surrogate"
     factor = neuron.graded_spikes_factor

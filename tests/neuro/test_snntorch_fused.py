@@ -82,6 +82,21 @@ def test_known_surrogates_take_the_kernel_and_others_the_plain_loop():
     assert fuse(snntorch.Leaky(beta=0.5, spike_grad=other)).spike is other
 
 
+class Doubled(nn.Sequential):
+    """A model with a forward of its own."""
+
+    def forward(self, x):
+        return super().forward(2 * x)
+
+
+def hooked(module):
+    module.register_forward_hook(lambda module, x, out: 2 * out)
+    return module
+
+
+LEAKY = snntorch.Leaky(beta=0.9)
+
+
 @pytest.mark.parametrize(
     ("module", "says"),
     [
@@ -93,6 +108,11 @@ def test_known_surrogates_take_the_kernel_and_others_the_plain_loop():
         (snntorch.Leaky(beta=0.9, reset_delay=False), "subtracts again above two thresholds"),
         (snntorch.Synaptic(alpha=0.9, beta=0.8, reset_mechanism="zero"), "drops the current"),
         (nn.Sequential(nn.Linear(2, 2), nn.BatchNorm1d(2)), "BatchNorm1d cannot be fused"),
+        (Doubled(nn.Linear(2, 2)), "Doubled cannot be fused"),
+        (hooked(nn.Sequential(nn.Linear(2, 2))), "Sequential cannot be fused.* forward hooks"),
+        (nn.Sequential(hooked(nn.Linear(2, 2))), "Linear cannot be fused.* forward hooks"),
+        (nn.Sequential(LEAKY, nn.Sequential(LEAKY)), "in two places"),
+        (snntorch.Leaky(beta=0.9, threshold=torch.tensor([1.0, -0.1])), "a threshold below 0"),
     ],
 )
 def test_what_would_differ_is_refused_in_one_line(module, says):
