@@ -79,8 +79,8 @@ class Delay(nn.Module):
         sizes = {"in_features": in_features, "out_features": out_features, "n_taps": n_taps,
                  "bumps": bumps}  # fmt: skip
         for name, size in sizes.items():
-            if size < 1:
-                raise ValueError(f"`{name}` is {size}, must be 1 or more")
+            if not isinstance(size, int) or size < 1:
+                raise ValueError(f"`{name}` is {size}, must be a whole number from 1")
         if bump not in get_args(Bump):
             raise ValueError(f"bump {bump!r} must be one of {', '.join(get_args(Bump))}")
         width = float(n_taps // 2) if sigma is None else float(sigma)
@@ -183,8 +183,10 @@ class Delay(nn.Module):
             taps, first = runs(weight, *how)
             return delayed_sum(x, taps, first, self.n_taps, n_steps)
         kernel = dense_kernel(weight, *how).to(x.dtype)
-        by = spectral_delayed_sum if way == "spectral" else dense_delayed_sum
-        return by(x, kernel, n_steps)
+        if way == "spectral":
+            with torch.autocast(x.device.type, enabled=False):  # halves would leak into the past
+                return spectral_delayed_sum(x, kernel, n_steps)
+        return dense_delayed_sum(x, kernel, n_steps)
 
     def _way(self, x: Tensor, n_steps: int, lanes: int) -> Way:
         n_events = int(torch.count_nonzero(x.detach()))

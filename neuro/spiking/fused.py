@@ -5,8 +5,8 @@ On the CPU with kernels of Numba (`kernels.py`), on a GPU with Triton's (`triton
 Torch's own loop (`neuro.spiking.loop`) makes some ten tensors a step and keeps them all for the
 backward pass; here one kernel does all steps of a run of neurons while their state is in the first
 cache. What is kept for the backward pass: the potential before the reset, one number per neuron and
-step; with the output, 8 bytes in float32. One more where `decay_u` is learned, a byte with a
-refractory time; nothing where no gradient is asked for.
+step; with the output, 8 bytes in float32. One more where `decay_u` is learned, or the threshold has
+a row per step; a byte with a refractory time; nothing where no gradient is asked for.
 """
 
 import os
@@ -25,7 +25,7 @@ from torch.autograd.function import once_differentiable
 from hwsim.neuron import Emits, Fires, Reset
 from neuro.spiking import kernels
 from neuro.spiking.lanes import KINDS, lane_constants
-from neuro.spiking.loop import Constant, Conventions, LIFState, first_state, is_owed, run_lif
+from neuro.spiking.loop import Constant, Conventions, LIFState, is_owed, run_lif, start_from
 from neuro.spiking.surrogate import Bump, surrogate
 
 RESET_CODES: dict[Reset, int] = {
@@ -79,6 +79,7 @@ class Codes:
         )
 
 
+@torch.compiler.disable
 def run(
     a: Tensor,
     how: Conventions,
@@ -136,7 +137,7 @@ def fused_lif(
         from neuro.spiking.triton_loop import triton_lif  # the only import of what may be absent
 
         return triton_lif(a, how, decay_u, decay_v, v_th, bias, state)
-    u, v, owed, rest, step = state or first_state(a, how)
+    u, v, owed, rest, step = start_from(a, how, state)
     constants, codes = kernel_inputs(a, how, decay_u, decay_v, v_th, bias, step)
     inputs = (a, *constants, u, v, owed)
     keeps = torch.is_grad_enabled() and any(tensor.requires_grad for tensor in inputs)
@@ -192,7 +193,9 @@ class _FusedLIF(torch.autograd.Function):
         how: Codes = ctx.how
         g = torch.zeros_like(x) if grads[0] is None else grads[0].contiguous()
         states = [
-            torch.zeros_like(u, memory_format=torch.contiguous_format) if s is None else s.clone()
+            torch.zeros_like(u, memory_format=torch.contiguous_format)
+            if s is None
+            else s.clone(memory_format=torch.contiguous_format)
             for s in grads[1:4]
         ]
         ga = torch.empty_like(g)
@@ -228,13 +231,12 @@ class _FusedLIF(torch.autograd.Function):
 
 def in_rows(tensor: Tensor) -> Any:
     """(steps, lanes), sharing memory."""
-    array = tensor.detach().numpy()
-    return array.reshape(array.shape[0], int(np.prod(array.shape[1:])))
+    return tensor.detach().view(tensor.shape[0], tensor.shape[1:].numel()).numpy()
 
 
 def flat_lanes(*tensors: Tensor) -> list[Any]:
     """(lanes,) of each, sharing memory."""
-    return [tensor.detach().numpy().reshape(-1) for tensor in tensors]
+    return [tensor.detach().view(-1).numpy() for tensor in tensors]
 
 
 def _in_runs(kernel: Callable[[int, int], None], a: Tensor) -> None:

@@ -52,11 +52,15 @@ class LIF(nn.Module):
         for given, choices in ((reset, RESETS), (fires, FIRES), (emits, EMITS)):
             if given not in choices:
                 raise ValueError(f"{given!r} must be one of {', '.join(choices)}")
+        if not isinstance(refractory, int) or refractory < 0:
+            raise ValueError(f"`refractory` is {refractory}, must be a whole number from 0")
         unknown = set(learn) - {"decay_u", "decay_v", "v_th"}
         if unknown:
             raise ValueError(f"cannot learn {', '.join(unknown)}: there are decay_u, decay_v, v_th")
         for name, value in (("decay_u", decay_u), ("decay_v", decay_v), ("v_th", v_th)):
             constant = torch.as_tensor(value, dtype=torch.float32).detach().clone()
+            if not constant.numel() or constant.isnan().any():
+                raise ValueError(f"`{name}` is {value}, must be a number, or one or more of them")
             if name in learn:
                 self.register_parameter(name, nn.Parameter(constant))
             else:
@@ -79,9 +83,13 @@ class LIF(nn.Module):
         """As `forward`, going on from the `state` of an earlier call; and the state after it.
 
         Gradients flow through a state; `state.detach()` cuts them.
+
+        Raises:
+            ValueError: for no time step, or a state of other neurons or samples.
         """
         decay_u, decay_v = self.decay_u.clamp(0, 1), self.decay_v.clamp(0, 1)
         bias = 0.0 if self.bias is None else self.bias
+        a = a if a.is_floating_point() else a.to(self.v_th.dtype)
         a = a * self.input_gain if self.input_gain != 1 else a
         return run(a, self, decay_u, decay_v, self.v_th, bias, state)
 

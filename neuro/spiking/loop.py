@@ -49,10 +49,33 @@ class LIFState(NamedTuple):
         return LIFState(u.detach(), v.detach(), owed.detach(), rest.detach(), step)
 
 
-def first_state(a: Tensor, how: Conventions) -> LIFState:
-    """Neurons before their first step, for currents (time, batch, *neurons)."""
-    zero = torch.zeros_like(a[0])
-    return LIFState(zero, torch.full_like(zero, how.v_init), zero, zero)
+def start_from(a: Tensor, how: Conventions, state: LIFState | None) -> LIFState:
+    """Neurons before the first of these steps: fresh ones, or those of an earlier call.
+
+    Args:
+        a: currents (time, batch, *neurons). The state gets their dtype.
+
+    Raises:
+        ValueError: for currents of no step, or a state of other neurons or samples.
+    """
+    if not len(a):
+        raise ValueError(f"currents have shape {tuple(a.shape)}: give 1 time step or more")
+    if state is None:
+        zero = torch.zeros_like(a[0])
+        return LIFState(zero, torch.full_like(zero, how.v_init), zero, zero)
+    for name, values in zip(state._fields, state[:4], strict=False):
+        check_carried(f"`{name}`", values, a)
+    u, v, owed, rest = (values.to(a.dtype) for values in state[:4])
+    return LIFState(u, v, owed, rest, state.step)
+
+
+def check_carried(name: str, values: Tensor, a: Tensor) -> None:
+    """Raise unless what is carried over from an earlier call is of the neurons of `a`."""
+    if values.shape != a.shape[1:]:
+        raise ValueError(
+            f"{name} of the state has shape {tuple(values.shape)}, currents of shape "
+            f"{tuple(a.shape)} need {tuple(a.shape[1:])}: start afresh where samples change"
+        )
 
 
 def is_owed(how: Conventions) -> bool:
@@ -88,7 +111,7 @@ def run_lif(
     Returns:
         Output as `a`, and the state after it.
     """
-    u, v, owed, rest, step = state or first_state(a, how)
+    u, v, owed, rest, step = start_from(a, how, state)
     rows = threshold_rows(v_th, a, step)
     per_step, owes = rows is not v_th, is_owed(how)
     out = []

@@ -12,7 +12,14 @@ from neuro.spiking import kernels
 from neuro.spiking.fused import flat_lanes, fused_lif, has_kernel, in_rows, kernel_inputs
 from neuro.spiking.lanes import KINDS
 from neuro.spiking.lif import LIF
-from neuro.spiking.loop import Constant, Conventions, LIFState, first_state, run_lif
+from neuro.spiking.loop import (
+    Constant,
+    Conventions,
+    LIFState,
+    check_carried,
+    run_lif,
+    start_from,
+)
 
 Loop = Callable[..., tuple[Tensor, LIFState]]
 
@@ -69,12 +76,14 @@ class RecurrentLIF(nn.Module):
                 f"current has shape {tuple(a.shape)}, must be (time, batch, "
                 f"{self.feedback.in_features})"
             )
+        a = a if a.is_floating_point() else a.to(self.feedback.weight.dtype)
         n, gain = self.neurons, self.neurons.input_gain
         bias = 0.0 if n.bias is None else n.bias
         constants = n.decay_u.clamp(0, 1), n.decay_v.clamp(0, 1), n.v_th, bias
         return run_loop(a * gain, self.feedback.weight * gain, n, *constants, state)
 
 
+@torch.compiler.disable
 def run_loop(
     a: Tensor, weight: Tensor, how: Conventions, decay_u: Constant, decay_v: Constant,
     v_th: Constant, bias: Constant, state: RecurrentState | None = None,
@@ -85,6 +94,8 @@ def run_loop(
     autocast would do. The output has the dtype of `a`.
     """
     kind = KINDS.get(a.dtype, a.dtype)
+    if state is not None:
+        kind = torch.promote_types(kind, state.neurons.v.dtype)
     current, weight = a.to(kind), weight.to(kind)
     loop = fused_recurrent if has_kernel(current, how) else run_recurrent
     with torch.autocast(a.device.type, enabled=False):
@@ -103,7 +114,7 @@ def run_recurrent(
         decay_u, decay_v, v_th, bias: as in `run_lif`. state: of an earlier call, or None.
         loop: does a step between two products.
     """
-    neurons, spikes = state or _first(a, how)
+    neurons, spikes = _start(a, how, state)
     out = []
     for a_t in a.unbind(0):
         arriving = torch.addmm(a_t, spikes, weight.t()).unsqueeze(0)
@@ -124,7 +135,7 @@ def fused_recurrent(
     """
     if a.device.type != "cpu":
         return run_recurrent(a, weight, how, decay_u, decay_v, v_th, bias, state, fused_lif)
-    neurons, spikes = state or _first(a, how)
+    neurons, spikes = _start(a, how, state)
     constants, codes = kernel_inputs(a, how, decay_u, decay_v, v_th, bias, neurons.step)
     u, v, owed, rest, step = neurons
     inputs = (a, weight, *constants, spikes, u, v, owed)
@@ -133,8 +144,12 @@ def fused_recurrent(
     return out, RecurrentState(LIFState(u, v, owed, rest, step + a.shape[0]), out[-1])
 
 
-def _first(a: Tensor, how: Conventions) -> RecurrentState:
-    return RecurrentState(first_state(a, how), torch.zeros_like(a[0]))
+def _start(a: Tensor, how: Conventions, state: RecurrentState | None) -> RecurrentState:
+    neurons = start_from(a, how, state.neurons if state else None)
+    if state is None:
+        return RecurrentState(neurons, torch.zeros_like(a[0]))
+    check_carried("`spikes`", state.spikes, a)
+    return RecurrentState(neurons, state.spikes.to(a.dtype))
 
 
 class _FusedRecurrent(torch.autograd.Function):
@@ -187,7 +202,12 @@ class _FusedRecurrent(torch.autograd.Function):
     def backward(ctx: Any, *grads: Tensor | None) -> tuple[Tensor | None, ...]:
         out, x, u_before, v_before, held, decay_u, decay_v, v_th, weight, spikes = ctx.saved_tensors
         how, wanted = ctx.how, ctx.needs_input_grad[2:6]
-        states = [torch.zeros_like(decay_v) if s is None else s.clone() for s in grads[1:4]]
+        states = [
+            torch.zeros_like(decay_v)
+            if s is None
+            else s.clone(memory_format=torch.contiguous_format)
+            for s in grads[1:4]
+        ]
         ga, heard = torch.empty_like(out), torch.empty_like(out[:1])
         sums = [torch.zeros_like(c) for c in (decay_u, decay_v, v_th, decay_v)]
         rows_g, rows_x, rows_held = in_rows(heard), in_rows(x), in_rows(held)

@@ -14,7 +14,7 @@ from torch.autograd.function import once_differentiable
 
 from neuro.spiking import triton_kernels as kernels
 from neuro.spiking.lanes import KINDS, lane_constants, periodic
-from neuro.spiking.loop import Constant, Conventions, LIFState, first_state, is_owed
+from neuro.spiking.loop import Constant, Conventions, LIFState, is_owed, start_from
 from neuro.spiking.surrogate import Bump, surrogate
 
 BLOCK = 128  # lanes of a program, one a thread
@@ -33,7 +33,7 @@ def triton_lif(
 ) -> tuple[Tensor, LIFState]:
     """As `run_lif`. Spikes and states are the same bits; the output has the dtype of `a`."""
     kind = KINDS.get(a.dtype, a.dtype)
-    u, v, owed, rest, step = state or first_state(a[:1].to(kind), how)
+    u, v, owed, rest, step = start_from(a[:1].to(kind), how, state)
     constants = lane_constants(a, kind, decay_u, decay_v, v_th, bias, step)
     inputs = (a, *constants, u, v, owed)
     keeps = torch.is_grad_enabled() and any(tensor.requires_grad for tensor in inputs)

@@ -302,7 +302,7 @@ def test_clamping_keeps_every_delay_within_its_taps():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"n_taps": 0}, "`n_taps` is 0, must be 1 or more"),
+        ({"n_taps": 0}, "`n_taps` is 0, must be a whole number from 1"),
         ({"bump": "box"}, "'box' must be one of gauss, triangle"),
         ({"sigma": -1.0}, "`sigma` is -1.0"),
         ({"right_pad": -1}, "`right_pad` is -1"),
