@@ -30,7 +30,10 @@ def _of_projection(p: Projection, limits: Limits) -> Iterator[Violation]:
         remedy = "bin graded spikes to plain ones" if not limits.message_bits else "scale them down"
         yield Violation(where, "message_bits", p.word.message_bits, limits.message_bits, remedy)
     if (longest := int(p.delay.max()) - 1) > limits.max_delay:
-        remedy = "shorten the delay (hwsim.quantize_delays), or relay it through a layer"
+        remedy = (
+            "shorten the delay (`neuro deploy --max-delay`, hwsim.quantize_delays), or relay it "
+            "through a layer"
+        )
         yield Violation(where, "max_delay", longest, limits.max_delay, remedy)
 
 

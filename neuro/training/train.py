@@ -24,6 +24,7 @@ from neuro.to_network import export
 from neuro.training.classifier import Classifier
 from neuro.training.delay_classes import with_delays
 from neuro.training.fit import Compute, Fitted, fit, load_checkpoint
+from neuro.training.limits import check_limits
 from neuro.training.noise import correct_under_spread, noisy
 from neuro.training.qat import quantised, with_scales
 from neuro.training.samples import Samples, load_split
@@ -70,7 +71,8 @@ def train(
         return _train_floats_alone(run, splits, why, fits, head)
     fresh = fresh_stack(run, splits).folded()  # what the chip has not is said before training
     thresholds = {name: b.neurons.v_th.detach() for name, b in fresh.blocks.items()}
-    with_scales(fresh, chip, {name: 1 / float(v_th) for name, v_th in thresholds.items()})
+    scales = {name: 1 / float(v_th) for name, v_th in thresholds.items()}
+    check_limits(with_scales(fresh, chip, scales), chip)
     if run.recipe.noise.epochs:
         noisy(fresh, run.recipe.noise)
     run.begin()

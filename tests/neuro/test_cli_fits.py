@@ -83,7 +83,7 @@ PLANTED = {
         lambda: chain(delay=70),
         {},
         "layer 'in -> hidden': max_delay 69 of 62 (shorten the delay "
-        "(hwsim.quantize_delays), or relay it through a layer)",
+        "(`neuro deploy --max-delay`, hwsim.quantize_delays), or relay it through a layer)",
     ),
     "weight bits": (
         lambda: chain(out_word=WeightWord(n_bits=6)),

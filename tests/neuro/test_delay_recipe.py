@@ -62,6 +62,29 @@ def test_positions_move_within_their_kernels(trained):
         assert learned.position.max() <= high
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        (
+            "taps = 5",
+            "taps = 64\nbumps = 2",
+            "'input -> delay1': max_delay 63 of 62 (lower its `taps` to 63)",
+        ),
+        (
+            "taps = 5",
+            'taps = 63\nneuron = { reset = "subtract" }',
+            "'delay1': resets subtract of zero, none (train with a reset that the chip has)",
+        ),
+    ],
+)
+def test_what_the_chip_has_not_is_said_before_training(tmp_path, old, new, says):
+    run = run_for(recipe(**{old: new}), tmp_path)
+    with pytest.raises(hwsim.DoesNotFit) as error:
+        train(run, Console(quiet=True))
+    assert str(error.value) == f"the network does not fit loihi1: layer {says}"
+    assert not run.path.exists()
+
+
 def test_bumps_narrow_from_epoch_to_epoch(monkeypatch):
     module = Classifier(build_stack(recipe().model, (8,), 3), recipe().train, lr=1e-2, seed=0)
     monkeypatch.setattr(Classifier, "trainer", SimpleNamespace(max_epochs=8))
