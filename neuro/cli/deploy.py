@@ -33,7 +33,8 @@ def deploy(
         int | None, typer.Option(help="neurocores: steps; longer delays become it")
     ] = None,
     delay_classes: Annotated[
-        int | None, typer.Option(help="neurocores: merge the delays of a layer into so many")
+        int | None,
+        typer.Option(help="neurocores: merge the delays of each bump of a layer into so many"),
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="of the mapper, or of the first chip")] = 0,
     root: Root = None,
