@@ -49,9 +49,13 @@ def rate_penalty(spikes: Tensor, *, lower: float = 0.0, upper: float = 1.0) -> T
         spikes: (time, batch, *neurons).
 
     Raises:
-        ValueError: if the bounds cross.
+        ValueError: if the bounds cross, for spikes in integers, and for none.
     """
     if lower > upper:
         raise ValueError(f"`lower <= upper` must hold, got {lower:g} and {upper:g}")
+    if not spikes.is_floating_point():
+        raise ValueError(f"spikes are {spikes.dtype}, rates are fractions: give `spikes.float()`")
+    if not spikes.numel():
+        raise ValueError(f"spikes of shape {tuple(spikes.shape)} have no rate: none may be 0")
     rate = spikes.mean((0, 1))
     return ((lower - rate).clamp(min=0) ** 2 + (rate - upper).clamp(min=0) ** 2).mean()

@@ -67,6 +67,10 @@ def test_only_rates_outside_the_bounds_cost():
     assert rate_penalty(spikes, lower=0.5, upper=0.5).item() == pytest.approx(0.5 / 3)
     with pytest.raises(ValueError, match=r"got 0\.5 and 0\.1"):
         rate_penalty(spikes, lower=0.5, upper=0.1)
+    with pytest.raises(ValueError, match=r"spikes are torch\.int64"):
+        rate_penalty(spikes.long())
+    with pytest.raises(ValueError, match=r"shape \(10, 2, 0\) have no rate"):
+        rate_penalty(spikes[..., :0])
 
 
 def test_a_penalty_pulls_at_the_neurons_that_are_outside():
