@@ -99,13 +99,24 @@ class LayerSpec(_Spec):
     bias: bool = False
     dropout: Rate = 0.0
     dropout_of: Literal["spikes", "neurons"] = "spikes"
-    taps: PositiveInt = 25
+    taps: Annotated[int, Field(ge=1, le=10_000)] = 25
     bump: Bump = "gauss"
-    bumps: PositiveInt = 1
+    bumps: Annotated[int, Field(ge=1, le=100)] = 1
     delays: Literal["learned", "fixed"] = "learned"
     right_pad: NonNegativeInt = 0
     recurrent: bool = False
     neuron: NeuronSpec = NeuronSpec()
+
+    @model_validator(mode="after")
+    def _delays_have_a_kind(self) -> Self:
+        idle = [n for n in (*DELAY_FIELDS, "right_pad") if n in self.model_fields_set]
+        if self.kind != "delay" and idle:
+            names = ", ".join(f"`{name}`" for name in idle)
+            raise ValueError(
+                f"layer {self.name!r} is {self.kind} and has no {names}: leave it out, or take "
+                '`kind = "delay"`'
+            )
+        return self
 
     @model_serializer(mode="wrap")
     def _without_what_came_later(self, plain: SerializerFunctionWrapHandler) -> dict[str, Any]:
@@ -186,7 +197,7 @@ class TrainSpec(_Spec):
 class QatSpec(_Spec):
     """Fine-tuning in the integers of a chip, from the best float epoch.
 
-    `delay_classes` merges the delays of every layer into so many before; see
+    `delay_classes` merges the delays of every bump of a layer into so many before; see
     `hwsim.quantize_delays`.
     """
 

@@ -69,6 +69,14 @@ WRONG = {
     "a name twice": (broken('"readout"', '"conv1"'), "layer names must be unique"),
     "no layers": ('name = "a"\n[data]\nname = "b"\nbinning = {n_steps = 1}\n[train]\nepochs = 1\n'
                   "[model]\nlayers = []\n", "model.layers"),
+    "delays of a dense layer": (
+        broken("size = 4", "size = 4\ntaps = 9\nbumps = 2"),
+        "layer 'conv1' is conv and has no `taps`, `bumps`: leave it out",
+    ),
+    "a kernel beyond memory": (
+        broken('"conv"\nsize = 4', '"delay"\nsize = 4\ntaps = 1000000000'),
+        "model.layers.0.taps: Input should be less than or equal to 10000, got 1000000000",
+    ),
     "no TOML": ("name = tiny", "not valid TOML"),
     "nothing": ("", "Field required"),
 }  # fmt: skip
