@@ -17,7 +17,7 @@ from rich.console import Console
 from hwsim.atomic import atomic_path
 from neuro.training.classifier import Classifier
 from neuro.training.processes import Say, run_ranks
-from neuro.training.progress import Bar, History, Screen
+from neuro.training.progress import Bar, Finite, History, Screen
 from neuro.training.samples import Samples, loader
 from neuro.training.sharing import Share, share_layers
 
@@ -92,7 +92,7 @@ class _Job:
             share_layers(module.stack, share)
         size = module.spec.batch_size
         with _quiet():
-            self._trainer(share, [history, Bar(show)]).fit(
+            self._trainer(share, [Finite(), history, Bar(show)]).fit(
                 module,
                 loader(self.fit_on, size, seed=module.seed, share=share),
                 loader(self.hold, size, share=share),
@@ -146,7 +146,7 @@ def fit(
 
     Raises:
         KeyboardInterrupt: after Ctrl-C, with the last epoch safe.
-        ValueError: if a checkpoint is damaged.
+        ValueError: if a checkpoint is damaged, or an epoch's loss is not finite.
         ChildProcessError: if one of several processes fails.
     """
     compute, folder = compute or Compute(), folder.absolute()

@@ -1,5 +1,6 @@
 """What a training run shows and remembers: a bar, a line per epoch, a history, its curves."""
 
+import math
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -82,6 +83,19 @@ class Bar(Callback):
             f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs}  "
             f"loss {m['fit_loss']:.3f}  fit {m['fit_accuracy']:.1%}  hold {m['hold_accuracy']:.1%}",
         )
+
+
+class Finite(Callback):
+    """Ends training where a loss is no number any more, before that epoch is kept."""
+
+    def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Raise a ValueError unless the losses of this epoch are finite."""
+        fit, hold = (float(trainer.callback_metrics[f"{part}_loss"]) for part in ("fit", "hold"))
+        if not (math.isfinite(fit) and math.isfinite(hold)):
+            raise ValueError(
+                f"after epoch {trainer.current_epoch + 1} the loss is {fit:g}, on the held-back "
+                f"part {hold:g}: lower `lr`, {pl_module.lr:g} here"
+            )
 
 
 class History(Callback):

@@ -14,7 +14,7 @@ from neuro.training.fit import load_checkpoint
 from neuro.training.progress import History
 from neuro.training.samples import EpochShuffle, shifted
 from neuro.training.train import load_splits, load_stacks, train
-from tests.neuro.tiny import tiny
+from tests.neuro.tiny import TINY, tiny
 
 
 @pytest.fixture(autouse=True)
@@ -97,6 +97,18 @@ def test_a_second_call_returns_at_once(whole, monkeypatch):
     run, result = whole
     monkeypatch.setattr("neuro.training.train.load_splits", None)  # nothing is loaded again
     assert train(run, quiet()) == result
+
+
+def test_a_loss_that_is_no_number_ends_training(neuro, tmp_path):
+    wild = TINY.replace("lr = 1e-2", "lr = 1e30")
+    (tmp_path / "wild.toml").write_text(wild, encoding="utf-8")
+    for _ in range(2):  # nothing is kept of that epoch to go on from
+        code, _, err = neuro("train", "wild.toml")
+        assert code == 1
+        assert "error: after epoch 1 the loss is nan" in err
+        assert err.rstrip().endswith("lower `lr`, 1e+30 here")
+    assert not list(tmp_path.rglob("result.json"))
+    assert not list(tmp_path.rglob("*.ckpt"))
 
 
 @pytest.mark.parametrize("phase", ["float", "qat"])
