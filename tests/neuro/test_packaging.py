@@ -103,3 +103,9 @@ def test_the_command_line_starts_without_torch():
     """`neuro --help` is no matter of seconds."""
     code = "import sys, neuro.cli; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_no_two_files_of_tests_have_one_name():
+    """Where no folder of tests is a package, pytest could not tell them apart."""
+    names = [path.name for path in (ROOT / "tests").rglob("test_*.py")]
+    assert sorted(names) == sorted(set(names))
