@@ -3,7 +3,8 @@
 Forward, backward and Adam of the same networks from the same weights: 140-256-256-20 over 100 steps
 with 128 samples, a convolutional stack, and a layer that hears itself. All in turn, in one run, one
 thread each; seconds of the processor. Every contestant also runs in a process of its own, whose
-peak memory is told. SpikingJelly is no dependency: `--peers FOLDER` names where it lies.
+peak memory is told, and that of its tensors. SpikingJelly is no dependency: `--peers FOLDER` names
+where it lies.
 
 `--device cuda --batch 1024` does it on a GPU: seconds by the clock until the GPU is done, memory
 that torch allocated there. SpikingJelly chooses its kernels itself or, from its version 2 on, as
@@ -11,6 +12,7 @@ that torch allocated there. SpikingJelly chooses its kernels itself or, from its
 """
 
 import argparse
+import itertools
 import json
 import os
 import subprocess
@@ -28,6 +30,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 import torch
 from torch import Tensor, nn
+from torch.profiler import ProfilerActivity, profile
 
 from benchmarks.machine import machine
 from benchmarks.table import into_page
@@ -197,7 +200,7 @@ MAKERS: dict[str, Callable[[], Neuron]] = {
 PEERS = ("SpikingJelly", "Norse", "snnTorch")
 HEAD = (
     "| who | a step | by the clock | ours takes | of the limit's speed | peak memory | "
-    "added by steps | spikes of each layer | loss |"
+    "tensors | spikes of each layer | loss |"
 )
 WORKS = ("dense", "convolutional", "recurrent")
 
@@ -285,25 +288,44 @@ def compare(work: str, rounds: int, peers: str | None, place: Place) -> Result:
 
 
 def _memory(who: str, work: str, peers: str | None, place: Place) -> Result:
-    """Bytes a process of its own came to need: all, and what three steps added."""
+    """Bytes that a process of its own came to need: in all, and of tensors.
+
+    Whatever is large is returned to the system when it is freed: glibc else keeps some of it, more
+    or less from run to run.
+    """
     command = [sys.executable, "-m", "benchmarks.training", "--alone", who, work]
     command += ["--peers", peers] if peers else []
     command += ["--device", place.device]
     command += ["--batch", str(place.batch)] if place.batch else []
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    frugal = os.environ | {"MALLOC_MMAP_THRESHOLD_": str(1 << 17)}
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env=frugal)
     found: Result = json.loads(done.stdout.splitlines()[-1])
     return found
 
 
 def alone(who: str, work: str, place: Place) -> Result:
-    """Three steps, and the peak of this process before and after."""
+    """The peak over three steps, of this process or on the GPU, and of the tensors of one more."""
     contestant = Contestant(who, work, place)
-    peak_bytes = _peak_bytes if place.device == "cpu" else torch.cuda.max_memory_allocated
-    before = peak_bytes()
     for _ in range(3):
         contestant.step()
-    peak = peak_bytes()
-    return {"peak_bytes": peak, "added_bytes": peak - before}
+    if place.device != "cpu":
+        cuda = torch.cuda
+        return {
+            "peak_bytes": cuda.max_memory_reserved(),
+            "tensor_bytes": cuda.max_memory_allocated(),
+        }
+    peak = _peak_bytes()
+    return {"peak_bytes": peak, "tensor_bytes": _tensor_bytes(contestant.step)}
+
+
+def _tensor_bytes(step: Callable[[], float]) -> int:
+    """Most that the tensors made in a step held at once, by torch's profiler."""
+    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as watched:
+        step()
+    happened = watched.profiler.kineto_results.events()
+    changes = sorted((e.start_ns(), e.nbytes()) for e in happened if e.name() == "[memory]")
+    held = itertools.accumulate(n for _, n in changes)
+    return max(held)
 
 
 def _peak_bytes() -> int:
@@ -335,7 +357,7 @@ def table(results: Result) -> str:
                 f"| {who} | {1e3 * row['seconds']:.0f} ms | "
                 f"{1e3 * row['seconds_by_the_clock']:.0f} ms | {ours_s / row[time]:.2f} | "
                 f"{bare_s / row[time]:.0%} | {row['peak_bytes'] / 1e6:.0f} MB | "
-                f"{row['added_bytes'] / 1e6:.0f} MB | {spikes} | "
+                f"{row['tensor_bytes'] / 1e6:.0f} MB | {spikes} | "
                 f"{loss} |"
             )
         error = found[OURS]["gradient_error"]
