@@ -2,9 +2,9 @@
 
 Forward, backward and Adam of the same networks from the same weights: 140-256-256-20 over 100 steps
 with 128 samples, a convolutional stack, and a layer that hears itself. All in turn, in one run, one
-thread each; seconds of the processor. Every contestant also runs in a process of its own, whose
-peak memory is told, and that of its tensors. SpikingJelly is no dependency: `--peers FOLDER` names
-where it lies.
+thread each; seconds of the processor. The process keeps what it frees, as in `neuro train`. Every
+contestant also runs in a process of its own, whose peak memory is told, and that of its tensors.
+SpikingJelly is no dependency: `--peers FOLDER` names where it lies.
 
 `--device cuda --batch 1024` does it on a GPU: seconds by the clock until the GPU is done, memory
 that torch allocated there. SpikingJelly chooses its kernels itself or, from its version 2 on, as
@@ -40,6 +40,7 @@ from neuro.spiking import LIF, RecurrentLIF
 from neuro.spiking.fused import has_triton
 from neuro.spiking.loop import run_lif
 from neuro.spiking.recurrent import run_recurrent
+from neuro.training.memory import keep_freed_memory
 
 KEEP, V_TH, CLASSES = 0.9, 1.0, 20  # potential kept per step, threshold, of all layers
 OURS, BARE, TWIN = "neuro", "products alone (limit)", "torch, step by step"
@@ -309,11 +310,8 @@ def alone(who: str, work: str, place: Place) -> Result:
     for _ in range(3):
         contestant.step()
     if place.device != "cpu":
-        cuda = torch.cuda
-        return {
-            "peak_bytes": cuda.max_memory_reserved(),
-            "tensor_bytes": cuda.max_memory_allocated(),
-        }
+        reserved, allocated = torch.cuda.max_memory_reserved(), torch.cuda.max_memory_allocated()
+        return {"peak_bytes": reserved, "tensor_bytes": allocated}
     peak = _peak_bytes()
     return {"peak_bytes": peak, "tensor_bytes": _tensor_bytes(contestant.step)}
 
@@ -415,6 +413,7 @@ def main(arguments: list[str] | None = None) -> None:
     if options.alone:
         sys.stdout.write(json.dumps(alone(*options.alone, place)) + "\n")
         return
+    keep_freed_memory()
     results: Result = {"machine": machine(), "peers": _versions(), "rounds": options.rounds}
     results["place"], on_gpu = asdict(place), place.device != "cpu"
     results["device"] = torch.cuda.get_device_name() if on_gpu else None

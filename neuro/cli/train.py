@@ -32,6 +32,7 @@ def train(
     from neuro.recipe import load_recipe
     from neuro.runs import run_for
     from neuro.training.fit import Compute
+    from neuro.training.memory import keep_freed_memory
     from neuro.training.processes import limited_threads
     from neuro.training.train import train as run_training
 
@@ -47,6 +48,7 @@ def train(
         loaded = loaded.with_precision(precision)
     folder = run_for(loaded, runs)
     err.print(f"run {folder.path}", highlight=False)
+    keep_freed_memory()
     try:
         compute = Compute(processes, device)
         with limited_threads(threads):

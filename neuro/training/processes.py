@@ -23,6 +23,7 @@ import torch
 import torch.distributed as dist
 
 from hwsim._accelerate import threads
+from neuro.training.memory import keep_freed_memory
 from neuro.training.sharing import Share
 
 HAS_FORK = "forkserver" in multiprocessing.get_all_start_methods()
@@ -134,6 +135,7 @@ def _rank(content: bytes, share: Share, store: Path, mouth: Connection, n_thread
     threading.Thread(target=_go_with_parent, daemon=True).start()
     if HAS_FORK:  # for Numba's lock: of another kind it leaves a file where a rank is killed
         multiprocessing.set_start_method("fork", force=True)
+    keep_freed_memory()
     try:
         _join(share, store)
         say: Say = (lambda *words: mouth.send(("said", words))) if share.rank == 0 else _silent

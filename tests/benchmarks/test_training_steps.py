@@ -22,7 +22,7 @@ def test_ours_and_the_plain_loop_take_the_same_step(work):
 def test_a_run_says_where_it_was_and_with_how_many_samples(monkeypatch, tmp_path, capsys):
     makers = {who: training.MAKERS[who] for who in (OURS, BARE, TWIN)}
     monkeypatch.setattr(training, "MAKERS", makers)
-    monkeypatch.setattr(training, "_memory", lambda *_: {"peak_bytes": 2e6, "added_bytes": 1e6})
+    monkeypatch.setattr(training, "_memory", lambda *_: {"peak_bytes": 2e6, "tensor_bytes": 1e6})
     options = ["--works", "dense", "--batch", "2", "--rounds", "1", "--folder", str(tmp_path)]
     training.main(options)
     results = json.loads((tmp_path / "training.json").read_text(encoding="utf-8"))
