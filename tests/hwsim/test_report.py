@@ -157,9 +157,6 @@ def text_of(page):
     return " ".join("".join(Outline(page).words).replace("\u00a0", " ").split())
 
 
-# ---------------------------------------------------------------- numbers
-
-
 def test_the_terms_sum_to_the_totals(data):
     bill = report_json(data)["bill"]
     for terms, total in (("energy_terms", "energy_j"), ("time_terms", "latency_s")):
@@ -229,9 +226,6 @@ def test_units_read_well():
     assert band(2.31e-5, 1.8e-5, 2.94e-5, "J") == "23.1 µJ [18, 29.4]"
     assert number(1234567) == "1\u202f234\u202f567"
     assert percent(0.00012) == "0.012 %"
-
-
-# ---------------------------------------------------------------- what is said
 
 
 def of_the_bill(chip):
@@ -334,9 +328,6 @@ def test_a_chip_without_prices_has_no_totals():
     assert "Energy per inference not known" in re.sub(r"(?<=inference)(?=not)", " ", shown)
 
 
-# ---------------------------------------------------------------- the page
-
-
 def test_the_page_loads_nothing_and_runs_nothing(page):
     assert not re.search(r"https?:|@import|javascript:|<!ENTITY", page)
     assert not re.search(r"url\((?!#)", page)
@@ -429,9 +420,6 @@ def test_a_folder_that_is_a_file_is_left_alone(data, tmp_path):
     assert (tmp_path / "taken").read_text() == "kept"
 
 
-# ---------------------------------------------------------------- corners
-
-
 def test_a_silent_network_has_a_report():
     quiet = network()
     data = report_of(quiet, rate=0.0)
@@ -481,9 +469,6 @@ def test_little_is_enough():
     assert content["raster"] is None
     assert content["training"] is None
     Outline(report_html(data))
-
-
-# ---------------------------------------------------------------- errors
 
 
 def test_errors_name_the_remedy(data):
