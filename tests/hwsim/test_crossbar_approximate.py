@@ -44,7 +44,7 @@ def test_without_resistance_it_is_the_array_itself(array, activity):
     g, _ = array
     found = approximate_array(g, Wires(), np.random.default_rng(0), activity=activity)
     assert np.array_equal(found.g_eff, g)
-    assert found.error < 1e-15  # sums may be added up in another order
+    assert found.error < 1e-12  # sums may be added up in another order
 
 
 @pytest.mark.parametrize(
