@@ -13,6 +13,7 @@ import hwsim
 from hwsim.arrays import AnyArray
 from hwsim.atomic import atomic_path
 from hwsim.counts import Counts, Critical
+from hwsim.delay_classes import Merged
 from hwsim.neurobench import NeuroBench, membrane_updates, neurobench
 from hwsim.quantization import Verdict
 from neuro.mapping import chip_digest, make_map, mean_spikes, profile_samples, stored_map
@@ -64,9 +65,7 @@ def deploy(
     from hwsim.report.layers import build_layers
 
     limits = {"max_delay": max_delay, "n_classes": delay_classes}
-    net, merged = hwsim.quantize_delays(hwsim.load_network(run.chip_network), **limits)
-    if not merged and any(n is not None for n in limits.values()):
-        raise ValueError(f"{run.path} has no delays to clip or merge: leave these options out")
+    net, merged = _within(run, limits)
     profiled = profile_samples(run, root=root)
     plan = make_map(net, chip, profiled, mapper, seed)
     splits = load_splits(run, root)
@@ -75,19 +74,13 @@ def deploy(
     assert done.counts is not None
     bill = hwsim.price(done.counts, chip)
     guess = done.output.argmax(1)
-    n_classes = len(test.class_names)
-    confusion = np.zeros((n_classes, n_classes), dtype=np.int64)
-    np.add.at(confusion, (test.labels, guess), 1)
     _, qstack = load_stacks(run, splits)
     set_delays(qstack, net)
     folder = run.deployment(chip.name)
     save_arrays(folder / "counts.npz", counts_as_arrays(done.counts))
     save_arrays(folder / "spikes.npz", mean_spikes(done))
-    sample = int(np.flatnonzero(guess == test.labels)[0]) if (guess == test.labels).any() else 0
-    raster = {
-        p.name: done.aligned(p.name)[sample] for p in net.populations if p.name in done.spikes
-    }
-    save_arrays(folder / "raster.npz", raster)
+    shown, spikes = _raster(net, done, test.labels)
+    save_arrays(folder / "raster.npz", spikes)
     content = {
         "run": run.path.name,
         "chip": chip.name,
@@ -97,12 +90,8 @@ def deploy(
         "files": {name: file_digest(folder / name) for name in FILES},
         "n_correct": int((guess == test.labels).sum()),
         "n_total": len(test),
-        "confusion": confusion.tolist(),
-        "raster": {
-            "label": int(test.labels[sample]),
-            "answer": int(guess[sample]),
-            "output": done.output[sample].tolist(),
-        },
+        "confusion": _confusion(test.labels, guess, len(test.class_names)),
+        "raster": shown,
         "parity": asdict(parity(qstack, test.frames, done)),
         "verdicts": [asdict(v) for v in verdicts(run, net)],
         "neurobench": asdict(measured(net, plan, done, test.frames)),
@@ -117,6 +106,39 @@ def deploy(
     }
     write_json(folder / "deploy.json", content)
     return content
+
+
+def _within(
+    run: RunFolder, limits: dict[str, int | None]
+) -> tuple[hwsim.Network, tuple[Merged, ...]]:
+    """A run's integers with delays in a range and of few classes, and what that moved."""
+    net, merged = hwsim.quantize_delays(hwsim.load_network(run.chip_network), **limits)
+    if not merged and any(n is not None for n in limits.values()):
+        raise ValueError(f"{run.path} has no delays to clip or merge: leave these options out")
+    return net, merged
+
+
+def _raster(
+    net: hwsim.Network, done: hwsim.Run, labels: AnyArray
+) -> tuple[dict[str, Any], dict[str, AnyArray]]:
+    """A sample to look at, the first that was right if one was; and its spikes by layer."""
+    guess = done.output.argmax(1)
+    sample = int(np.argmax(guess == labels))
+    shown = {
+        "label": int(labels[sample]),
+        "answer": int(guess[sample]),
+        "output": done.output[sample].tolist(),
+    }
+    fired = [p.name for p in net.populations if p.name in done.spikes]
+    return shown, {name: done.aligned(name)[sample] for name in fired}
+
+
+def _confusion(labels: AnyArray, guess: AnyArray, n_classes: int) -> list[list[int]]:
+    """How many samples of each class (rows) were taken for each (columns)."""
+    found = np.zeros((n_classes, n_classes), dtype=np.int64)
+    np.add.at(found, (labels, guess), 1)
+    rows: list[list[int]] = found.tolist()
+    return rows
 
 
 def measured(net: hwsim.Network, plan: hwsim.Plan, run: hwsim.Run, frames: AnyArray) -> NeuroBench:

@@ -1,21 +1,18 @@
 """The figures of README.md, drawn from the tables; the same bytes every time."""
 
-import re
 import statistics
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from io import StringIO
+from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any
 
-import matplotlib as mpl
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
+from experiments import drawing
 from experiments.delay_memory.tables import Row
-from hwsim.atomic import write_text
+from experiments.drawing import GREY
 
-GREY, GRID, INK = "#6b7280", "#e5e7eb", "#111827"
+drawn = partial(drawing.drawn, salt="delay_memory")
+INK = "#111827"
 TONES = {"classes": "#c2410c", "longest": "#1d4ed8", "tuned": "#15803d"}
 SWEPT = {
     "longest": "clipped to a range",
@@ -25,24 +22,7 @@ SWEPT = {
 PARTS = {"synapses": "#1d4ed8", "neurons": "#60a5fa", "network": "#a3a3a3", "static": "#c2410c"}
 NAMES = {"learned": "learned", "fixed": "fixed", "none": "none", "small": "learned",
          "recurrent": "loop"}  # fmt: skip
-STYLE: dict[Any, Any] = {
-    "font.family": ["DejaVu Sans"], "font.size": 9.5, "svg.fonttype": "none",
-    "svg.hashsalt": "delay_memory", "axes.spines.top": False, "axes.spines.right": False,
-    "axes.edgecolor": GREY, "xtick.color": "#374151", "ytick.color": "#374151",
-    "axes.grid": True, "grid.color": GRID, "axes.axisbelow": True,
-}  # fmt: skip
 KIB = 8 * 1024
-
-
-@contextmanager
-def drawn(path: Path, width: float, height: float, columns: int) -> Iterator[list[Axes]]:
-    """Axes side by side in a new figure, which is then written as SVG."""
-    with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(width, height), layout="constrained")
-        yield list(figure.subplots(1, columns, squeeze=False)[0])
-        text = StringIO()
-        figure.savefig(text, format="svg", metadata=dict.fromkeys(("Date", "Creator")))
-    write_text(path, re.sub(r"[ \t]+$", "", text.getvalue(), flags=re.MULTILINE))
 
 
 def draw_sweep(rows: Sequence[Row], path: Path) -> None:

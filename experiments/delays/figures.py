@@ -1,44 +1,23 @@
 """The figures of README.md, drawn from the tables; the same bytes every time."""
 
-import re
 import statistics
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from io import StringIO
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any
 
-import matplotlib as mpl
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
+from experiments import drawing
 from experiments.delays.cases import ARMS, SPLITS
 from experiments.delays.summary import Row, percent, rows_of
-from hwsim.atomic import write_text
+from experiments.drawing import GREY
 
+drawn = partial(drawing.drawn, salt="delays", columns=2, same_y=True)
 TONES = {"learned": "#c2410c", "fixed": "#1d4ed8", "none": "#374151",
          "fixed-narrow": "#1d4ed8", "none-narrow": "#374151"}  # fmt: skip
 NAMES = {"learned": "learned\ndelays", "fixed": "fixed,\nwider", "none": "none,\nwider",
          "fixed-narrow": "fixed,\nas wide", "none-narrow": "none,\nas wide"}  # fmt: skip
 TITLES = {"index": "every speaker in training", "speaker": "a speaker never heard"}
-GREY, GRID = "#6b7280", "#e5e7eb"
-STYLE: dict[Any, Any] = {
-    "font.family": ["DejaVu Sans"], "font.size": 9.5, "svg.fonttype": "none",
-    "svg.hashsalt": "delays", "axes.spines.top": False, "axes.spines.right": False,
-    "axes.edgecolor": GREY, "xtick.color": "#374151", "ytick.color": "#374151",
-    "axes.grid": True, "grid.color": GRID, "axes.axisbelow": True,
-}  # fmt: skip
-
-
-@contextmanager
-def drawn(path: Path, width: float, height: float) -> Iterator[list[Axes]]:
-    """Two axes side by side in a new figure, which is then written as SVG."""
-    with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(width, height), layout="constrained")
-        yield list(figure.subplots(1, 2, squeeze=False, sharey=True)[0])
-        text = StringIO()
-        figure.savefig(text, format="svg", metadata=dict.fromkeys(("Date", "Creator")))
-    write_text(path, re.sub(r"[ \t]+$", "", text.getvalue(), flags=re.MULTILINE))
 
 
 def draw_all(rows: Sequence[Row], delays: Sequence[Row], folder: Path) -> None:

@@ -1,40 +1,19 @@
 """The figures of README.md, drawn from the tables; the same bytes every time."""
 
-import re
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from io import StringIO
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any
 
-import matplotlib as mpl
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
+from experiments import drawing
+from experiments.drawing import GREY
 from experiments.rram.cases import HERE
 from experiments.rram.summary import NAMES, Row, ages, find
-from hwsim.atomic import write_text
 
+drawn = partial(drawing.drawn, salt="rram")
 TONES = {"float": "#c2410c", "noise": "#1d4ed8"}
-GREY, GRID = "#6b7280", "#e5e7eb"
-STYLE: dict[Any, Any] = {
-    "font.family": ["DejaVu Sans"], "font.size": 9.5, "svg.fonttype": "none",
-    "svg.hashsalt": "rram", "axes.spines.top": False, "axes.spines.right": False,
-    "axes.edgecolor": GREY, "xtick.color": "#374151", "ytick.color": "#374151",
-    "axes.grid": True, "grid.color": GRID, "axes.axisbelow": True,
-}  # fmt: skip
 Series = list[tuple[float, Row]]
-
-
-@contextmanager
-def drawn(path: Path, width: float, height: float, columns: int = 1) -> Iterator[list[Axes]]:
-    """Axes side by side in a new figure, which is then written as SVG."""
-    with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(width, height), layout="constrained")
-        yield list(figure.subplots(1, columns, squeeze=False)[0])
-        text = StringIO()
-        figure.savefig(text, format="svg", metadata=dict.fromkeys(("Date", "Creator")))
-    write_text(path, re.sub(r"[ \t]+$", "", text.getvalue(), flags=re.MULTILINE))
 
 
 def draw_all(rows: list[Row], energy: list[Row], folder: Path = HERE) -> None:

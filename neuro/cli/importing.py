@@ -14,7 +14,7 @@ from rich.table import Table
 from neuro.cli.console import AsJson, out, print_table
 
 if TYPE_CHECKING:
-    from hwsim import NodeVerdict
+    from hwsim import Imported, NodeVerdict
 
 
 class Framework(StrEnum):
@@ -98,27 +98,9 @@ def import_(
 
     if save is not None and save.suffix.lower() != ".h5":
         raise ValueError(f"`--out` is {save}, must end in .h5: other commands know networks by it")
-    options = (framework, dt, discretise, reset, reset_late, fires, spikes)
-    if file.suffix.lower() == ".net":
-        if any(option is not None for option in options):
-            raise ValueError(
-                f"{file} is a netx file, which leaves nothing open: leave out the options that say "
-                "how NIR is meant"
-            )
-        found = hwsim.read_netx(file, layers=layers)
-    elif layers is not None:
-        raise ValueError(f"`--layers` is for netx files (.net), {file} is none: leave it out")
-    else:
-        found = hwsim.read_nir(
-            file,
-            framework=framework and framework.value,
-            dt=dt,
-            discretise=discretise and discretise.value,
-            reset=reset and reset.value,
-            reset_late=reset_late,
-            fires=fires and fires.value,
-            spikes=spikes and spikes.value,
-        )
+    how = {"framework": framework, "dt": dt, "discretise": discretise, "reset": reset,
+           "reset_late": reset_late, "fires": fires, "spikes": spikes}  # fmt: skip
+    found = _read(file, layers, how)
     if found.network is not None and save is not None:
         hwsim.save_network(found.network, save)
     written = str(save) if save is not None and found.network is not None else None
@@ -132,6 +114,23 @@ def import_(
         _show(found.verdicts, written, n_bad)
     if n_bad:
         raise typer.Exit(1)
+
+
+def _read(file: Path, layers: int | None, how: dict[str, Any]) -> "Imported":
+    """The file by its kind; `how` a NIR file is meant, as options give it."""
+    import hwsim
+
+    if file.suffix.lower() == ".net":
+        if any(option is not None for option in how.values()):
+            raise ValueError(
+                f"{file} is a netx file, which leaves nothing open: leave out the options that say "
+                "how NIR is meant"
+            )
+        return hwsim.read_netx(file, layers=layers)
+    if layers is not None:
+        raise ValueError(f"`--layers` is for netx files (.net), {file} is none: leave it out")
+    plain = {k: v.value if isinstance(v, StrEnum) else v for k, v in how.items()}
+    return hwsim.read_nir(file, **plain)
 
 
 def _show(verdicts: Sequence["NodeVerdict"], written: str | None, n_bad: int) -> None:

@@ -95,6 +95,9 @@ def backward(
 ):  # fmt: skip
     """Gradients of all steps of a block of lanes, last step first.
 
+    One function, as its states and pointers stay in registers: a part of it would take and return
+    them all.
+
     g, ga: of the output and of `a`, (steps, lanes), of any precision. u_first, v_first: states
     before the first step, (lanes,). gu, gv, gowed: of the states after the last step, those before
     the first come out. g_decay_u, g_decay_v, g_bias: (lanes,); g_th: (1 or steps, lanes). last,
