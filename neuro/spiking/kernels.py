@@ -22,8 +22,8 @@ def forward(
 ):  # fmt: skip
     """All steps of lanes `first` to `last`.
 
-    One loop after another in one function: a part of it would be compiled in place all the same, and
-    would take most of these arrays.
+    One loop after another in one function: a part of it would be compiled in place all the same,
+    and would take most of these arrays.
 
     a, out: (steps, lanes). decay_u, decay_v, bias: (lanes,). v_th: (1, lanes), or a row per step.
     u, v, owed, rest: states (lanes,), in and out. x: potential before the reset, (steps, lanes);

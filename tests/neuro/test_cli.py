@@ -478,7 +478,7 @@ def test_a_damaged_checkpoint(neuro, tmp_path):
     assert not (run / "result.json").exists()
 
 
-@pytest.mark.skipif(os.name == "nt", reason="signals")
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGINT to send")
 def test_ctrl_c_ends_training_and_the_same_command_resumes(home, tmp_path):
     file = recipe_file(tmp_path, ("epochs = 2", "epochs = 40"), ("epochs = 1", "epochs = 0"))
     command = [sys.executable, "-m", "neuro", "train", file, "--runs", str(tmp_path / "runs")]
