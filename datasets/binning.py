@@ -3,8 +3,9 @@
 An event at time t falls into step floor(t * n_steps / window), in whole microseconds. Events
 before 0 or at or after the window's end are dropped. Time 0 is the recording's start, or, with
 `from_first`, the first event. Polarity 0 (OFF) is channel 0, polarity 1
-(ON) is channel 1. Clipping comes last, after polarities and pixels have been added up. A count
-that does not fit in 8 bits is an error, never a silent saturation.
+(ON) is channel 1. A crop comes first: pixels outside it are as if they had never been seen.
+Clipping comes last, after polarities and pixels have been added up. A count that does not fit in
+8 bits is an error, never a silent saturation.
 """
 
 from __future__ import annotations
@@ -28,22 +29,29 @@ MAX_COUNT = 255
 
 
 class Binning(BaseModel):
-    """How events become frames: time bins, polarity, clipping. The rule is in the module's text."""
+    """How events become frames: time bins, polarity, clipping. The rule is in the module's text.
+
+    `crop` keeps the centre, so many pixels a side, and `downsample` works on what is left. Of n
+    rows or columns those from (n - crop) // 2 on are kept: where the margin n - crop is odd, one
+    more goes at the bottom or on the right.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     n_steps: PositiveInt
     window_s: PositiveFloat | None = None  # None: the data set's nominal duration
     polarity: Literal["both", "merge", "on", "off"] = "both"
     clip: int | None = Field(default=None, ge=1, le=MAX_COUNT)  # 1: binary; None: counts
+    crop: PositiveInt | None = None  # pixels per side of (C, H, W); None: all
     downsample: PositiveInt = 1  # neighbours summed: pixels per side of (C, H, W), or channels
     from_first: bool = False  # whether time counts from the first event
 
     @model_serializer(mode="wrap")
-    def _without_from_first(self, plain: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """What a rule was before there was `from_first`: runs without it keep their names."""
+    def _without_what_came_later(self, plain: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Later fields only where they are set: runs and caches from before keep their names."""
         found: dict[str, Any] = plain(self)
-        if not self.from_first:
-            found.pop("from_first")
+        for name, usual in (("from_first", False), ("crop", None)):
+            if found[name] == usual:
+                found.pop(name)
         return found
 
     def with_window(self, duration_s: float) -> Binning:
@@ -62,10 +70,28 @@ class Binning(BaseModel):
                     f"this has shape {sample_shape}: use `both`"
                 )
             n_channels = sample_shape[0]
+        kept = self.kept_pixels(sample_shape)
         if len(sample_shape) == 3:
-            _, height, width = sample_shape
+            height, width = (axis.stop - axis.start for axis in kept)
             return n_channels, -(-height // self.downsample), -(-width // self.downsample)
         return (-(-n_channels // self.downsample),)
+
+    def kept_pixels(self, sample_shape: tuple[int, ...]) -> tuple[slice, ...]:
+        """Rows and columns of (C, H, W) that `crop` leaves: all without it; channels have none.
+
+        Raises:
+            ValueError: if the crop is larger than the sensor, or the data has no pixels.
+        """
+        sides = sample_shape[1:]
+        if self.crop is None:
+            return tuple(slice(0, n) for n in sides)
+        if len(sample_shape) != 3 or self.crop > min(sides):
+            raise ValueError(
+                f"`crop = {self.crop}` needs data of shape (C, H, W) and {self.crop} pixels a side "
+                f"or more, this has shape {sample_shape}: lower `crop` or leave it out"
+            )
+        starts = ((n - self.crop) // 2 for n in sides)
+        return tuple(slice(start, start + self.crop) for start in starts)
 
     @property
     def window_us(self) -> int:
@@ -107,8 +133,14 @@ def bin_events(
         chosen = kept["p"].astype(bool) == (binning.polarity == "on")
         kept, t = kept[chosen], t[chosen]
     _check_inside(kept, sample_shape)
+    x, y = (kept[axis].astype(np.int64) for axis in "xy")
+    if binning.crop is not None:
+        rows, columns = binning.kept_pixels(sample_shape)
+        x, y = x - columns.start, y - rows.start
+        inside = (np.minimum(x, y) >= 0) & (np.maximum(x, y) < binning.crop)
+        kept, t, x, y = kept[inside], t[inside], x[inside], y[inside]
     step = t * binning.n_steps // binning.window_us
-    x, y = (kept[axis].astype(np.int64) // binning.downsample for axis in "xy")
+    x, y = x // binning.downsample, y // binning.downsample
     if len(shape) == 2:
         where: tuple[npt.NDArray[np.int64], ...] = (step, x)
     else:
@@ -138,10 +170,12 @@ def bin_frames(
         raise ValueError("`from_first` needs events, this data has frames: leave it out")
     inside, step = _steps_of_frames(len(frames), binning, duration_s)
     counts = np.zeros((binning.n_steps, *binning.frame_shape(frames.shape[1:])), np.int64)
-    if frames.ndim == 2 and binning.downsample > 1:
-        starts = np.arange(0, frames.shape[1], binning.downsample)
-        frames = np.add.reduceat(frames.astype(np.int64), starts, axis=1)
-    np.add.at(counts, step, frames[inside])
+    kept = binning.kept_pixels(frames.shape[1:])
+    summed = _cropped(frames[inside], kept).astype(np.int64)
+    for axis in (2, 3) if kept else (1,):
+        starts = np.arange(0, summed.shape[axis], binning.downsample)
+        summed = np.add.reduceat(summed, starts, axis=axis)
+    np.add.at(counts, step, summed)
     return _to_counts(counts, binning)
 
 
@@ -185,14 +219,29 @@ def repeat_still(
 ) -> npt.NDArray[Any]:
     """The same image at every step (direct input), as a read-only view that takes no memory.
 
-    Only `n_steps` applies to a still image; grey values stay as they are.
+    Only `n_steps` and `crop` apply to a still image; grey values stay as they are.
+
+    Args:
+        still: (..., C, H, W), one image or many.
+        binning: the rule.
+        time_axis: where the steps go.
     """
-    if binning != Binning(n_steps=binning.n_steps):
-        raise ValueError("a still image is repeated `n_steps` times: no other field may be set")
-    repeated = np.expand_dims(still, time_axis)
+    if binning != Binning(n_steps=binning.n_steps, crop=binning.crop):
+        raise ValueError(
+            "a still image is repeated `n_steps` times: no other field but `crop` may be set"
+        )
+    kept = binning.kept_pixels(still.shape[-3:])
+    repeated = np.expand_dims(_cropped(still, kept), time_axis)
     shape = list(repeated.shape)
     shape[time_axis] = binning.n_steps
     return np.broadcast_to(repeated, shape)
+
+
+def _cropped(frames: npt.NDArray[Any], kept: tuple[slice, ...]) -> npt.NDArray[Any]:
+    """The kept pixels of frames (..., H, W), or all of frames without pixels."""
+    where: Any = (..., *kept)
+    cropped: npt.NDArray[Any] = frames[where]
+    return cropped
 
 
 def _check_inside(events: npt.NDArray[Any], sample_shape: tuple[int, ...]) -> None:

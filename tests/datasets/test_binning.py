@@ -25,6 +25,7 @@ def binnings(**fixed):
         "window_s": st.sampled_from([0.0001, 0.00033, 0.001]),
         "polarity": st.sampled_from(["both", "merge", "on", "off"]),
         "clip": st.none() | st.integers(1, 3),
+        "crop": st.none() | st.integers(1, 5),
         "downsample": st.integers(1, 8),
     }
     return st.builds(Binning, **(fields | {name: st.just(v) for name, v in fixed.items()}))
@@ -33,10 +34,14 @@ def binnings(**fixed):
 def slowly(events, binning):
     """The rule, event by event."""
     d = binning.downsample
+    height, width = (binning.crop or 5), (binning.crop or 7)
     n_channels = 2 if binning.polarity == "both" else 1
-    counts = np.zeros((binning.n_steps, n_channels, -(-5 // d), -(-7 // d)), int)
+    counts = np.zeros((binning.n_steps, n_channels, -(-height // d), -(-width // d)), int)
     window_us = round(binning.window_s * 1e6)
     for x, y, t, p in events.tolist():
+        x, y = x - (7 - width) // 2, y - (5 - height) // 2
+        if not (0 <= x < width and 0 <= y < height):
+            continue
         if not 0 <= t < window_us or binning.polarity == ("off" if p else "on"):
             continue
         step = (t * binning.n_steps) // window_us
@@ -51,7 +56,7 @@ def test_binning_is_the_rule_applied_event_by_event(events, binning):
     assert np.array_equal(frames, slowly(events, binning))
 
 
-@given(recordings(), binnings(polarity="both", clip=None))
+@given(recordings(), binnings(polarity="both", clip=None, crop=None))
 def test_without_clipping_every_event_in_the_window_is_counted_once(events, binning):
     inside = (events["t"] >= 0) & (events["t"] < round(binning.window_s * 1e6))
     assert bin_events(events, binning, SHAPE).sum() == inside.sum()
@@ -143,9 +148,17 @@ def test_counting_from_the_first_event_is_binning_events_that_were_moved(events,
     assert np.array_equal(bin_events(events, from_first, SHAPE), bin_events(moved, binning, SHAPE))
 
 
-def test_a_rule_from_before_there_was_from_first_has_the_same_text():
-    assert "from_first" not in Binning(n_steps=1).model_dump_json()
-    assert "from_first" in Binning(n_steps=1, from_first=True).model_dump_json()
+def test_a_rule_from_before_there_was_a_field_has_the_same_text():
+    """Run folders and caches are named by it."""
+    plain = '{"n_steps":16,"window_s":null,"polarity":"both","clip":1,"downsample":1}'
+    assert Binning(n_steps=16, clip=1).model_dump_json() == plain
+    for later in ({"from_first": True}, {"crop": 3}):
+        one = Binning(n_steps=16, clip=1, **later)
+        assert one.model_dump_json() != plain
+        assert Binning.model_validate_json(one.model_dump_json()) == one
+
+
+def test_frames_have_no_first_event():
     with pytest.raises(ValueError, match="needs events"):
         bin_frames(np.ones((2, 3)), Binning(n_steps=1, window_s=1, from_first=True), 1)
 
@@ -159,6 +172,40 @@ def test_binning_fine_frames_is_binning_their_events(n_frames, n_steps, downsamp
     events = np.zeros(len(frame), EVENT_DTYPE)
     events["x"], events["t"] = channel, frame * 1000 // n_frames
     assert np.array_equal(bin_frames(fine, binning, 0.001), bin_events(events, binning, (4,)))
+
+
+@pytest.mark.parametrize(("side", "first"), [(16, 9), (15, 9), (33, 0), (34, 0)])
+def test_a_crop_keeps_the_centre_and_cuts_an_odd_pixel_at_the_end(side, first):
+    pixels = np.arange(34 * 34).reshape(34, 34) % 251
+    kept = pixels[first : first + side, first : first + side]
+    binning = Binning(n_steps=1, window_s=1, crop=side)
+    y, x = (np.repeat(axis.ravel(), pixels.ravel()) for axis in np.indices(pixels.shape))
+    events = np.zeros(len(x), EVENT_DTYPE)
+    events["x"], events["y"] = x, y
+    assert np.array_equal(bin_events(events, binning, (2, 34, 34))[0, 0], kept)
+    assert np.array_equal(bin_frames(pixels[None, None], binning, 1)[0, 0], kept)
+    still = repeat_still(pixels[None], Binning(n_steps=3, crop=side))
+    assert still.shape == (3, 1, side, side)
+    assert (still == kept).all()
+
+
+def test_frames_with_pixels_are_cropped_and_then_summed():
+    fine = np.arange(2 * 1 * 5 * 7).reshape(2, 1, 5, 7)
+    binned = bin_frames(fine, Binning(n_steps=1, window_s=1, crop=3, downsample=2), 1)
+    pixels = fine.sum(axis=0)[0, 1:4, 2:5]
+    groups = [[pixels[:2, :2], pixels[:2, 2:]], [pixels[2:, :2], pixels[2:, 2:]]]
+    assert binned[0, 0].tolist() == [[int(group.sum()) for group in row] for row in groups]
+
+
+@pytest.mark.parametrize("shape", [(64,), (2, 5, 7)])
+def test_a_crop_larger_than_the_sensor_or_of_channels_is_an_error(shape):
+    binning = Binning(n_steps=1, window_s=1, crop=6)
+    with pytest.raises(ValueError, match=r"`crop = 6` needs .* this has shape \(.*: lower `crop`"):
+        binning.frame_shape(shape)
+    with pytest.raises(ValueError, match=r"`crop = 6` needs"):
+        bin_events(np.zeros(1, EVENT_DTYPE), binning, shape)
+    with pytest.raises(ValueError, match=r"`crop = 6` needs"):
+        bin_frames(np.zeros((1, *shape)), binning, 1)
 
 
 @given(st.integers(1, 20), st.integers(1, 20))
