@@ -10,7 +10,7 @@ Clipping comes last, after polarities and pixels have been added up. A count tha
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +22,7 @@ from pydantic import (
     PositiveInt,
     SerializerFunctionWrapHandler,
     model_serializer,
+    model_validator,
 )
 
 EVENT_DTYPE = np.dtype([("x", np.int16), ("y", np.int16), ("t", np.int64), ("p", np.bool_)])
@@ -33,7 +34,8 @@ class Binning(BaseModel):
 
     `crop` keeps the centre, so many pixels a side, and `downsample` works on what is left. Of n
     rows or columns those from (n - crop) // 2 on are kept: where the margin n - crop is odd, one
-    more goes at the bottom or on the right.
+    more goes at the bottom or on the right. `spikes` is for still images alone: a rate code, see
+    `stills.rate_code`.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -44,12 +46,22 @@ class Binning(BaseModel):
     crop: PositiveInt | None = None  # pixels per side of (C, H, W); None: all
     downsample: PositiveInt = 1  # neighbours summed: pixels per side of (C, H, W), or channels
     from_first: bool = False  # whether time counts from the first event
+    spikes: PositiveInt | None = None  # of a white pixel of a still image; None: grey values
+
+    @model_validator(mode="after")
+    def _spikes_have_steps(self) -> Self:
+        if self.spikes is not None and self.spikes > self.n_steps:
+            raise ValueError(
+                f"`spikes = {self.spikes}` in {self.n_steps} steps, at most one a step: lower "
+                "`spikes` or raise `n_steps`"
+            )
+        return self
 
     @model_serializer(mode="wrap")
     def _without_what_came_later(self, plain: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """Later fields only where they are set: runs and caches from before keep their names."""
         found: dict[str, Any] = plain(self)
-        for name, usual in (("from_first", False), ("crop", None)):
+        for name, usual in (("from_first", False), ("crop", None), ("spikes", None)):
             if found[name] == usual:
                 found.pop(name)
         return found
@@ -95,9 +107,11 @@ class Binning(BaseModel):
 
     @property
     def window_us(self) -> int:
-        """The window in whole microseconds, at least one per step."""
+        """The window in whole microseconds, at least one per step; only what has time has one."""
         if self.window_s is None:
             raise ValueError("`window_s` must be set where no data set gives it")
+        if self.spikes is not None:
+            raise ValueError("`spikes` is a code of still images, this data has time: leave it out")
         window_us = round(self.window_s * 1e6)
         if window_us < self.n_steps:
             raise ValueError(
@@ -171,7 +185,7 @@ def bin_frames(
     inside, step = _steps_of_frames(len(frames), binning, duration_s)
     counts = np.zeros((binning.n_steps, *binning.frame_shape(frames.shape[1:])), np.int64)
     kept = binning.kept_pixels(frames.shape[1:])
-    summed = _cropped(frames[inside], kept).astype(np.int64)
+    summed = cropped(frames[inside], kept).astype(np.int64)
     for axis in (2, 3) if kept else (1,):
         starts = np.arange(0, summed.shape[axis], binning.downsample)
         summed = np.add.reduceat(summed, starts, axis=axis)
@@ -214,30 +228,7 @@ def _steps_of_frames(
     return inside, start_us[inside] * binning.n_steps // binning.window_us
 
 
-def repeat_still(
-    still: npt.NDArray[Any], binning: Binning, *, time_axis: int = 0
-) -> npt.NDArray[Any]:
-    """The same image at every step (direct input), as a read-only view that takes no memory.
-
-    Only `n_steps` and `crop` apply to a still image; grey values stay as they are.
-
-    Args:
-        still: (..., C, H, W), one image or many.
-        binning: the rule.
-        time_axis: where the steps go.
-    """
-    if binning != Binning(n_steps=binning.n_steps, crop=binning.crop):
-        raise ValueError(
-            "a still image is repeated `n_steps` times: no other field but `crop` may be set"
-        )
-    kept = binning.kept_pixels(still.shape[-3:])
-    repeated = np.expand_dims(_cropped(still, kept), time_axis)
-    shape = list(repeated.shape)
-    shape[time_axis] = binning.n_steps
-    return np.broadcast_to(repeated, shape)
-
-
-def _cropped(frames: npt.NDArray[Any], kept: tuple[slice, ...]) -> npt.NDArray[Any]:
+def cropped(frames: npt.NDArray[Any], kept: tuple[slice, ...]) -> npt.NDArray[Any]:
     """The kept pixels of frames (..., H, W), or all of frames without pixels."""
     where: Any = (..., *kept)
     cropped: npt.NDArray[Any] = frames[where]

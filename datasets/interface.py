@@ -17,9 +17,9 @@ from .binning import (
     bin_events,
     bin_frames,
     place_frames,
-    repeat_still,
 )
 from .cache import cached_frames
+from .stills import frames_of_still
 
 __all__ = [
     "EVENT_DTYPE",
@@ -118,7 +118,7 @@ class Dataset:
         """Sample `i`, binned: (n_steps, *shape)."""
         sample = self[i][0]
         if self.duration_s is None:
-            return repeat_still(sample, binning)
+            return frames_of_still(sample, binning)
         window = binning.with_window(self.duration_s)
         if self.kind == "events":
             return bin_events(sample, window, self.sample_shape)
@@ -131,7 +131,7 @@ class Dataset:
     ) -> tuple[npt.NDArray[Any], npt.NDArray[np.int64]]:
         """All samples, binned once and kept on disk.
 
-        Still images are a read-only view that repeats each image, and are not cached.
+        Still images are not cached: a read-only view that repeats each, or their spikes.
 
         Args:
             binning: the rule from events to frames.
@@ -146,7 +146,7 @@ class Dataset:
         """
         if self.duration_s is None:
             stills = np.stack([self.read(key) for key in self.keys.tolist()])
-            return repeat_still(stills, binning, time_axis=1), self.labels
+            return frames_of_still(stills, binning, time_axis=1), self.labels
         if not cache:
             return self._bin_all(binning, progress), self.labels
         key = {

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from neuro.datasets.binning import EVENT_DTYPE, Binning, bin_events, bin_frames, repeat_still
+from neuro.datasets.binning import EVENT_DTYPE, Binning, bin_events, bin_frames
+from neuro.datasets.stills import frames_of_still, rate_code
 from pydantic import ValidationError
 
 SHAPE = (2, 5, 7)  # not square, odd
@@ -152,7 +153,7 @@ def test_a_rule_from_before_there_was_a_field_has_the_same_text():
     """Run folders and caches are named by it."""
     plain = '{"n_steps":16,"window_s":null,"polarity":"both","clip":1,"downsample":1}'
     assert Binning(n_steps=16, clip=1).model_dump_json() == plain
-    for later in ({"from_first": True}, {"crop": 3}):
+    for later in ({"from_first": True}, {"crop": 3}, {"spikes": 9}):
         one = Binning(n_steps=16, clip=1, **later)
         assert one.model_dump_json() != plain
         assert Binning.model_validate_json(one.model_dump_json()) == one
@@ -184,7 +185,7 @@ def test_a_crop_keeps_the_centre_and_cuts_an_odd_pixel_at_the_end(side, first):
     events["x"], events["y"] = x, y
     assert np.array_equal(bin_events(events, binning, (2, 34, 34))[0, 0], kept)
     assert np.array_equal(bin_frames(pixels[None, None], binning, 1)[0, 0], kept)
-    still = repeat_still(pixels[None], Binning(n_steps=3, crop=side))
+    still = frames_of_still(pixels[None], Binning(n_steps=3, crop=side))
     assert still.shape == (3, 1, side, side)
     assert (still == kept).all()
 
@@ -218,9 +219,51 @@ def test_a_shorter_window_keeps_the_fine_frames_that_begin_in_it(n_steps, n_kept
 
 def test_a_still_image_is_the_same_at_every_step_and_takes_no_memory():
     still = np.arange(12, dtype=np.uint8).reshape(1, 3, 4)
-    repeated = repeat_still(still, Binning(n_steps=5))
+    repeated = frames_of_still(still, Binning(n_steps=5))
     assert repeated.shape == (5, 1, 3, 4)
     assert all(np.array_equal(step, still) for step in repeated)
     assert np.shares_memory(repeated, still)
-    with pytest.raises(ValueError, match="no other field"):
-        repeat_still(still, Binning(n_steps=5, clip=1))
+    with pytest.raises(ValueError, match="no fields but"):
+        frames_of_still(still, Binning(n_steps=5, clip=1))
+
+
+def test_a_grey_value_has_its_share_of_spikes_as_even_as_steps_allow():
+    """At most 20 in 50 steps, as of the letters in the paper of the resistive reservoir."""
+    trains = rate_code(50, 20)
+    assert trains.sum(axis=1).tolist() == [(40 * p + 255) // 510 for p in range(256)]
+    assert np.flatnonzero(trains[255]).tolist() == [(2 * i + 1) * 50 // 40 for i in range(20)]
+    assert np.flatnonzero(trains[13]).tolist() == [25]
+    assert not trains[6].any()
+    for train in trains:
+        gaps = np.diff(np.flatnonzero(train))
+        assert not len(gaps) or gaps.max() - gaps.min() <= 1
+
+
+@given(st.integers(1, 30), st.integers(1, 30))
+def test_a_rate_code_has_one_spike_a_step_at_most_and_no_favoured_end(n_steps, spikes):
+    assume(spikes <= n_steps)
+    trains = rate_code(n_steps, spikes)
+    assert trains[255].sum() == spikes
+    assert (np.diff(trains.sum(axis=1).astype(int)) >= 0).all()
+    for train in trains[trains.any(axis=1)]:
+        at = np.flatnonzero(train)
+        assert abs(at[0] - (n_steps - 1 - at[-1])) <= 1
+
+
+@pytest.mark.parametrize("time_axis", [0, 1])
+def test_still_images_become_the_trains_of_their_pixels(time_axis):
+    stills = np.arange(2 * 3 * 4, dtype=np.uint8).reshape(2, 1, 3, 4) * 11
+    coded = frames_of_still(stills, Binning(n_steps=7, spikes=5, crop=3), time_axis=time_axis)
+    assert coded.dtype == np.uint8
+    by_pixel = np.moveaxis(coded, time_axis, -1)
+    assert np.array_equal(by_pixel, rate_code(7, 5)[stills[..., 0:3]])
+
+
+def test_spikes_are_of_still_images_and_at_most_one_a_step():
+    with pytest.raises(ValidationError, match="`spikes = 8` in 7 steps, at most one a step: lower"):
+        Binning(n_steps=7, spikes=8)
+    binning = Binning(n_steps=7, window_s=1, spikes=5)
+    with pytest.raises(ValueError, match="`spikes` is a code of still images"):
+        bin_events(np.zeros(1, EVENT_DTYPE), binning, SHAPE)
+    with pytest.raises(ValueError, match="`spikes` is a code of still images"):
+        bin_frames(np.zeros((1, 3)), binning, 1)
