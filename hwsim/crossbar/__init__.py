@@ -12,6 +12,7 @@ from hwsim.crossbar.correction import calibrate_chip
 from hwsim.crossbar.device import Device
 from hwsim.crossbar.device_files import cells_from_csv, copy_device, device_names, load_device
 from hwsim.crossbar.engine import CrossbarRun, simulate_crossbar
+from hwsim.crossbar.formed import FormedPairs, form_pairs
 from hwsim.crossbar.made import MadeChip, fabricate
 from hwsim.crossbar.mixed import split_network
 from hwsim.crossbar.plan import CrossbarPlan, compile_crossbar
@@ -21,6 +22,7 @@ __all__ = [
     "CrossbarPlan",
     "CrossbarRun",
     "Device",
+    "FormedPairs",
     "MadeChip",
     "Spread",
     "calibrate_chip",
@@ -29,6 +31,7 @@ __all__ = [
     "copy_device",
     "device_names",
     "fabricate",
+    "form_pairs",
     "load_device",
     "over_chips",
     "simulate_crossbar",

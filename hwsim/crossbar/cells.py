@@ -1,6 +1,6 @@
 """Resistive cells that were programmed: what was drawn for them, and what they are at any time."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
@@ -54,6 +54,10 @@ class DeviceDraws:
         fault = None if device.faults is None else stream(seed, "fault").random(shape)
         return cls(gain, nu, fault)
 
+    def part(self, at: tuple[slice, slice]) -> "DeviceDraws":
+        """Those of some rows and columns."""
+        return DeviceDraws(_part(self.gain, at), _part(self.nu, at), _part(self.fault, at))
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ProgramDraws:
@@ -74,6 +78,11 @@ class ProgramDraws:
                 for name, law in zip(names, laws, strict=True)
             )
         )
+
+    def part(self, at: tuple[slice, slice]) -> "ProgramDraws":
+        """Those of some rows and columns."""
+        kept = self.programming, self.relaxation, self.flicker
+        return ProgramDraws(*(_part(z, at) for z in kept))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -140,6 +149,16 @@ class Cells:
         drawn = ProgramDraws.of(self.device, g.shape, seed_from(rng))
         return Cells(self.device, g, self.fixed, drawn)
 
+    def part(self, rows: slice, columns: slice) -> "Cells":
+        """Some of the cells of an array, (rows, columns), with all that was drawn for them."""
+        at = rows, columns
+        return replace(
+            self,
+            g_wanted=self.g_wanted[at],
+            fixed=self.fixed.part(at),
+            drawn=self.drawn.part(at),
+        )
+
     def _first(self, time_s: float) -> FloatArray:
         device, g = self.device, self.g_wanted
         if self.as_found:
@@ -179,3 +198,7 @@ class Cells:
             return g
         g = np.where(u < faults.stuck_low, faults.g_low_siemens, g)
         return np.where(u >= 1 - faults.stuck_high, faults.g_high_siemens, g)
+
+
+def _part(z: FloatArray | None, at: tuple[slice, slice]) -> FloatArray | None:
+    return None if z is None else z[at]

@@ -42,7 +42,8 @@ class MadeChip:
 def fabricate(plan: CrossbarPlan, *, seed: int = 0) -> MadeChip:
     """Make a chip: program every cell of a plan once, and draw its converters.
 
-    Every block has streams of random numbers of its own.
+    Every block has streams of random numbers of its own. Cells that were formed by chance are those
+    of the plan, whatever the seed.
 
     Raises:
         ValueError: if it is no plan, or the seed is no whole number of at least 0.
@@ -51,6 +52,8 @@ def fabricate(plan: CrossbarPlan, *, seed: int = 0) -> MadeChip:
         raise ValueError(f"{plan!r:.40} is no plan of a chip: give what `compile_crossbar` returns")
     cells = [
         plan.device.program(block.wanted, stream_of(seed, i, CELLS))
+        if block.cells is None
+        else block.cells
         for i, block in enumerate(plan.blocks)
     ]
     return MadeChip(plan, seed, tuple(cells), {})

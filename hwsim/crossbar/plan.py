@@ -1,5 +1,6 @@
 """From a network to blocks on arrays: cut, code as conductances, set the converters' ranges."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
@@ -8,9 +9,11 @@ from typing import TypedDict
 import numpy as np
 
 from hwsim.arrays import AnyArray, FloatArray
+from hwsim.crossbar.cells import Cells
 from hwsim.crossbar.converters import Inputs, calibrate
 from hwsim.crossbar.device import Device
 from hwsim.crossbar.device_files import load_device
+from hwsim.crossbar.formed import FormedPairs, Found, found_cells
 from hwsim.crossbar.seeds import RANGES, stream_of
 from hwsim.crossbar.spec import Array, CrossbarChip, check_crossbar
 from hwsim.crossbar.unrolled import Matrix, matrices, matrix_shapes, n_reads, row_inputs
@@ -43,6 +46,7 @@ class Block:
         matrix: the whole one. at: its number among all matrices of the network.
         rows, columns: which part of it.
         coding: weights as conductances. wanted: conductances (rows, physical columns), siemens.
+        cells: those that were formed by chance, of which `wanted` was found; None: programmed.
         inputs: how its rows are driven. x_full: what a driver's full scale stands for.
         low, high: range of its converters in amperes; None where there are none, or they are as
             fine as numbers are.
@@ -58,6 +62,7 @@ class Block:
     x_full: float = 1.0
     low: float | None = None
     high: float | None = None
+    cells: Cells | None = None
 
     @property
     def n_columns(self) -> int:
@@ -128,6 +133,7 @@ def compile_crossbar(
     *,
     host: str | tuple[str, ...] = (),
     device: Device | None = None,
+    formed: Mapping[tuple[str, str], FormedPairs] | None = None,
     seed: int = 0,
 ) -> CrossbarPlan:
     """Cut a network into blocks that fit arrays, and set the ranges of their converters.
@@ -137,11 +143,13 @@ def compile_crossbar(
             ranges are calibrated on the currents that they cause in cells without error.
         host: populations that are left to the host; one name stands for itself.
         device: cells to use instead of the chip's. seed: of the reads that are looked at.
+        formed: cells formed by chance, by (source, target) of a dense projection with one delay,
+            whose weights were read off them; all others are programmed.
 
     Raises:
         DoesNotFit: naming every limit of the chip that is broken.
-        ValueError: if the network is in integers, `host` names no layer, or an argument is not what
-            it should be.
+        ValueError: if the network is in integers, `host` names no layer, formed cells are not those
+            of the weights, or an argument is not what it should be.
     """
     chip, rng = check_crossbar(chip), stream_of(seed, 0, RANGES)
     device = load_device(chip.device) if device is None else device
@@ -159,27 +167,41 @@ def compile_crossbar(
     violations = (*_sense_violations(net, chip, host), *_count_violations(net, chip, host))
     if violations:
         raise DoesNotFit(chip.name, violations)
+    found = found_cells(net, chip, device, host, formed or {})
     blocks: list[Block] = []
     for number, p in enumerate(net.projections):
         if p.target not in host:
-            blocks += _blocks(net, number, chip, device, len(blocks))
+            coding = _coding(net, number, chip, device, found.get(number))
+            blocks += _blocks(net, number, coding, found.get(number), len(blocks))
     plan = CrossbarPlan(chip, device, net, tuple(blocks), frozenset(host))
     return _calibrated(plan, samples, rng)
 
 
+def _coding(
+    net: Network, number: int, chip: CrossbarChip, device: Device, found: Found | None
+) -> Coding:
+    g_min, g_max = device.g_min_siemens, device.g_max_siemens
+    if found is None:
+        w_max = float(np.abs(net.projections[number].synapses.weight).max(initial=0.0)) or 1.0
+    else:
+        w_max = (g_max - g_min) / found.siemens_per_weight
+    return Coding(chip.array, g_min, g_max, w_max)
+
+
 def _blocks(
-    net: Network, number: int, chip: CrossbarChip, device: Device, first: int
+    net: Network, number: int, coding: Coding, found: Found | None, first: int
 ) -> list[Block]:
-    p, array = net.projections[number], chip.array
-    w_max = float(np.abs(p.synapses.weight).max(initial=0.0)) or 1.0
-    coding = Coding(array, device.g_min_siemens, device.g_max_siemens, w_max)
-    out = []
+    out, array = [], coding.array
     for at, matrix in enumerate(matrices(net, number)):
         n_rows, n_columns = matrix.weight.shape
         for r in _cuts(n_rows, array.rows):
             for c in _cuts(n_columns, array.weights_per_row):
-                wanted = coding.conductances(matrix.weight[r, c])
-                out.append(Block(matrix, first + at, r, c, coding, wanted))
+                if found is None:
+                    cells, g = None, coding.conductances(matrix.weight[r, c])
+                else:
+                    cells = found.cells.part(r, slice(2 * c.start, 2 * c.stop))
+                    g = cells.at()
+                out.append(Block(matrix, first + at, r, c, coding, g, cells=cells))
     return out
 
 
