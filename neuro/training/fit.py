@@ -91,7 +91,7 @@ class _Job:
         if share.n_ranks > 1:
             share_layers(module.stack, share)
         size = module.spec.batch_size
-        with _quiet():
+        with quiet():
             self._trainer(share, [Finite(), history, Bar(show)]).fit(
                 module,
                 loader(self.fit_on, size, seed=module.seed, share=share),
@@ -199,7 +199,7 @@ class _WholeFiles(TorchCheckpointIO):
             torch.save(checkpoint, temporary)
 
 
-class _quiet(warnings.catch_warnings):  # noqa: N801 (used like a function)
+class quiet(warnings.catch_warnings):  # noqa: N801 (used like a function)
     """No talk from Lightning: its hints are about settings this program chose on purpose."""
 
     def __enter__(self) -> None:
