@@ -76,6 +76,21 @@ class NeuronSpec(_Spec):
     learn: tuple[Literal["decay_u", "decay_v", "v_th"], ...] = ()
 
 
+class ReservoirSpec(_Spec):
+    """Random weights that training leaves alone: a liquid state machine's, see `neuro.models.lsm`.
+
+    Attributes:
+        scale: weight per microsiemens of conductance, `const` of [Lin2025].
+        source: `gaussian`, of the statistics of its arrays; or `formed`, of pairs of cells.
+        device, breakdown_volt: of formed cells; see `hwsim.crossbar.device.Device.form`.
+    """
+
+    scale: PositiveFloat
+    source: Literal["gaussian", "formed"] = "gaussian"
+    device: str = "taox-40nm"
+    breakdown_volt: PositiveFloat | None = None
+
+
 class LayerSpec(_Spec):
     """One block: synapses, optional BatchNorm or bias, neurons, dropout of spikes.
 
@@ -85,6 +100,7 @@ class LayerSpec(_Spec):
     It can run `right_pad` steps longer than the layer before it, which no chip does.
     Dropout of `spikes` draws every step anew, of `neurons` once a sample.
     The neurons of a `recurrent` layer, dense or of delays, hear each other one step later.
+    A dense layer may be a `reservoir`: all its weights are random, and stay.
     """
 
     name: str = Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")
@@ -105,6 +121,7 @@ class LayerSpec(_Spec):
     delays: Literal["learned", "fixed"] = "learned"
     right_pad: NonNegativeInt = 0
     recurrent: bool = False
+    reservoir: ReservoirSpec | None = None
     neuron: NeuronSpec = NeuronSpec()
 
     @model_validator(mode="after")
@@ -118,6 +135,14 @@ class LayerSpec(_Spec):
             )
         return self
 
+    @model_validator(mode="after")
+    def _reservoirs_are_dense(self) -> Self:
+        if self.reservoir is not None and (self.kind != "dense" or self.norm or self.bias):
+            raise ValueError(
+                f"layer {self.name!r} is a reservoir: it must be dense, without `norm` and `bias`"
+            )
+        return self
+
     @model_serializer(mode="wrap")
     def _without_what_came_later(self, plain: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """Fields of delays and loops only where there are any: older runs keep their names."""
@@ -125,7 +150,8 @@ class LayerSpec(_Spec):
         if self.kind != "delay":
             for name in DELAY_FIELDS:
                 found.pop(name)
-        for name, usual in (("recurrent", False), ("right_pad", 0), ("dropout_of", "spikes")):
+        later = {"recurrent": False, "right_pad": 0, "dropout_of": "spikes", "reservoir": None}
+        for name, usual in later.items():
             if found[name] == usual:
                 found.pop(name)
         return found

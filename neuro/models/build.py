@@ -2,12 +2,15 @@
 
 import math
 
+import numpy as np
+import torch
 from torch import nn
 
 from hwsim.network import Shape
 from neuro.models.dropout import NeuronDropout
+from neuro.models.lsm import Reservoir, set_weights
 from neuro.models.stack import Block, Stack
-from neuro.recipe import LayerSpec, ModelSpec
+from neuro.recipe import LayerSpec, ModelSpec, ReservoirSpec
 from neuro.spiking import LIF, Delay, surrogate
 
 
@@ -50,9 +53,23 @@ def _block(layer: LayerSpec, size: int, source: Shape, spec: ModelSpec) -> Block
     feedback = nn.Linear(size, size, bias=False) if layer.recurrent else None
     dropout = NeuronDropout(layer.dropout) if layer.dropout_of == "neurons" else layer.dropout
     try:
-        return Block(synapses, neurons, norm=norm, dropout=dropout, feedback=feedback)
+        block = Block(synapses, neurons, norm=norm, dropout=dropout, feedback=feedback)
+        if layer.reservoir is not None:
+            _freeze(block, layer.reservoir, size, math.prod(source))
     except ValueError as error:
         raise ValueError(f"layer {layer.name!r}: {error}") from error
+    return block
+
+
+def _freeze(block: Block, spec: ReservoirSpec, size: int, n_inputs: int) -> None:
+    """Give a block random weights that stay, of torch's own seed."""
+    rng = np.random.default_rng(int(torch.randint(2**62, ()).item()))
+    neurons = block.neurons
+    how = {"scale": spec.scale, "decay_v": float(neurons.decay_v), "v_th": float(neurons.v_th)}
+    set_weights(block, Reservoir.gaussian(n_inputs, size, rng, **how))
+    for layer in (block.synapses, block.feedback):
+        if layer is not None:
+            layer.requires_grad_(False)
 
 
 def _synapses(layer: LayerSpec, size: int, source: Shape) -> nn.Linear | nn.Conv2d | Delay:
