@@ -4,10 +4,10 @@ import warnings
 
 import numpy as np
 import pytest
-
-import hwsim
 from neuro.datasets import load
 from neuro.datasets.interface import Binning
+
+import hwsim
 from neuro.models.lsm import LSM, RESERVOIR, Reservoir
 from neuro.to_network import export
 
