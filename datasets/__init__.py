@@ -5,10 +5,21 @@ from __future__ import annotations
 import difflib
 from pathlib import Path
 
-from . import braille, digits, fsdd, heidelberg, images, nmnist, speech_commands
+from . import (
+    braille,
+    digits,
+    emnist,
+    fsdd,
+    handwriting,
+    heidelberg,
+    images,
+    nmnist,
+    speech_commands,
+)
 from .binning import Binning, bin_events
 from .catalogue import INFO, Info
 from .interface import Dataset, DatasetMissing, data_root
+from .nmnist import mnist_index
 
 __all__ = [
     "Binning",
@@ -20,6 +31,7 @@ __all__ = [
     "fetch",
     "info",
     "load",
+    "mnist_index",
     "names",
 ]
 
@@ -30,8 +42,10 @@ _LOADERS = {
     "nmnist-slice": nmnist.load_slice,
     "mnist": images.load_mnist,
     "fashion-mnist": images.load_fashion,
+    "emnist-letters": emnist.load_letters,
     "fsdd": fsdd.load_fsdd,
     "braille": braille.load_braille,
+    "handwriting": handwriting.load_handwriting,
     "shd": heidelberg.load_shd,
     "ssc": heidelberg.load_ssc,
     "gsc": speech_commands.load_gsc,
@@ -83,6 +97,8 @@ def fetch(name: str, root: Path | str | None = None) -> Path | None:
         return folder
     if name in fetching.IDX_DOWNLOADS:
         return fetching.fetch_idx(name, folder)
+    if name == "emnist-letters":
+        return fetching.fetch_emnist(folder)
     if name == "fsdd":
         return fetching.fetch_fsdd(folder)
     if name == "nmnist":

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from . import emnist, handwriting
 from .interface import Kind, data_root
 
 
@@ -156,6 +157,23 @@ _ALL = (
         files=tuple(f"fashion-mnist/{file}" for file in _IDX),
     ),
     Info(
+        name="emnist-letters",
+        title="E-MNIST letters, still images of handwritten letters, upper and lower case in one",
+        kind="frames",
+        sample_shape=(1, 28, 28),
+        n_classes=26,
+        n_train=124_800,
+        n_test=20_800,
+        duration_s=None,
+        licence="none stated; of NIST Special Database 19, a work of the US government",
+        source="https://www.nist.gov/itl/products-and-services/emnist-dataset",
+        citation="Cohen, Afshar, Tapson, van Schaik: EMNIST: extending MNIST to handwritten "
+        "letters. Int. Joint Conf. Neural Networks, 2017",
+        how_to_get="run `neuro data fetch emnist-letters` (562 MB), or put the "
+        "emnist-letters-*-ubyte.gz of NIST's gzip.zip into emnist",
+        files=tuple(f"emnist/{file}" for part in emnist.FILES.values() for file in part),
+    ),
+    Info(
         name="fsdd",
         title="Spoken digits of 5 speakers (6 where fetched), heard by a cochlea of 64 channels",
         kind="events",
@@ -194,6 +212,27 @@ _ALL = (
         ),
         files=("braille-spikes/braille7_train_val.npz",),
         splits="train, test (the published validation part); fit and hold are parts of train",
+    ),
+    Info(
+        name="handwriting",
+        title="Letters a paralysed person tried to write, spikes of 192 electrodes in the cortex",
+        kind="frames",
+        sample_shape=(192,),
+        n_classes=26,
+        n_train=572,
+        n_test=130,
+        duration_s=2.01,
+        licence="CC0 1.0 (Dryad)",
+        source="https://doi.org/10.5061/dryad.wh70rxwmv",
+        citation="Willett, Avansino, Hochberg, Henderson, Shenoy: High-performance brain-to-text "
+        "communication via handwriting. Nature 593, 2021",
+        how_to_get=(
+            "download handwritingBCIData.tar.gz (1.4 GB) from "
+            "https://doi.org/10.5061/dryad.wh70rxwmv in a browser and unpack from it "
+            f"{handwriting.FILE}"
+        ),
+        files=(str(handwriting.FILE),),
+        splits="train, test (our own: none is published); fit and hold are parts of train",
     ),
     Info(
         name="shd",

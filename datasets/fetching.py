@@ -10,10 +10,13 @@ import sys
 import tarfile
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from .emnist import FILES as EMNIST_FILES
+from .emnist import FOLDER as EMNIST_FOLDER
 from .fsdd import RECORDING
 from .speech_commands import FOLDER
 
@@ -88,6 +91,8 @@ IDX_DOWNLOADS = {
         ),
     ),
 }
+EMNIST_URL = "https://biometrics.nist.gov/cs_links/EMNIST/gzip.zip"
+EMNIST_MD5 = "58c8d27c78d21e728a6bc7b3cc06412e"  # torchvision's
 FSDD_URL = "https://github.com/Jakobovski/free-spoken-digit-dataset/archive/refs/heads/master.zip"
 GSC_URL = "http://download.tensorflow.org/data/speech_commands_v0.02.tar.gz"
 GSC_SHA256 = "af14739ee7dc311471de98f5f9d2c9191b18aedfe957f4a6ff791c709868ff58"  # torchaudio's
@@ -107,6 +112,27 @@ def fetch_idx(name: str, root: Path) -> Path:
         for download in IDX_DOWNLOADS[name]:
             (staging / download.file).replace(root / name / download.file)
     return root / name
+
+
+def fetch_emnist(root: Path) -> Path:
+    """The four files of E-MNIST's letters, out of the archive of all its parts."""
+    from tonic.download_utils import download_url
+
+    goal = root / EMNIST_FOLDER
+    files = [file for part in EMNIST_FILES.values() for file in part]
+    with _staging(root) as staging:
+        archive = staging / "gzip.zip"
+        _download(download_url, EMNIST_URL, str(staging), filename=archive.name, md5=EMNIST_MD5)
+        try:
+            with zipfile.ZipFile(archive) as parts:
+                for file in files:
+                    (staging / file).write_bytes(parts.read(f"gzip/{file}"))
+        except (zipfile.BadZipFile, zlib.error, KeyError) as error:
+            raise ValueError(f"{EMNIST_URL}: not the archive it was ({error}): try again") from None
+        goal.mkdir(exist_ok=True)
+        for file in files:
+            (staging / file).replace(goal / file)
+    return goal
 
 
 def fetch_fsdd(root: Path) -> Path:

@@ -27,6 +27,7 @@ DURATION_S = 0.315  # three saccades of 105 ms; single events come up to 0.2 ms 
 SPLITS = ("train", "test", "fit", "hold")
 CLASS_NAMES = tuple(str(digit) for digit in range(10))
 BYTES_PER_EVENT = 5
+N_TRAIN, N_TEST = 60_000, 10_000  # images of MNIST
 LISTS = {"train": "train850.txt", "test": "test100.txt"}
 
 SMALL_ZIP = PurePosixPath("nmnist-small/nmnist_small.zip")
@@ -127,6 +128,45 @@ def parse_list(
             )
     names = np.array([f"{sample}.bs2" for sample, _ in rows])
     return names, np.array([int(label) for _, label in rows], dtype=np.int64)
+
+
+def mnist_index(
+    dataset: Dataset,
+) -> tuple[npt.NDArray[np.str_], npt.NDArray[np.int64]]:
+    """The MNIST images that recordings were made of: pairs of events and pixels.
+
+    Files are numbered from 1: `nmnist` numbers its two parts apart, as MNIST does; the others go
+    on from 60,000, so that 60,001 is the first test image.
+
+    Args:
+        dataset: a split of `nmnist`, `nmnist-small` or `nmnist-slice`, or some of it (`take`).
+
+    Returns:
+        For every sample (samples,): the part of MNIST, "train" or "test", and the index in it.
+        Where all are of "train", `load("mnist").take(index)` has the images.
+
+    Raises:
+        ValueError: for another data set, or a file without such a number.
+    """
+    if dataset.name not in ("nmnist", "nmnist-small", "nmnist-slice"):
+        raise ValueError(f"{dataset.name} was not made of MNIST images: take a set of N-MNIST")
+    numbers = np.array([_number(key, dataset.name) for key in dataset.keys.tolist()], np.int64)
+    if dataset.name == "nmnist" and dataset.split == "test":
+        numbers += N_TRAIN
+    in_test = numbers > N_TRAIN
+    return np.where(in_test, "test", "train"), numbers - 1 - N_TRAIN * in_test
+
+
+def _number(key: str, name: str) -> int:
+    """The number in the name of a recording's file."""
+    stem = PurePosixPath(key).stem
+    last = N_TRAIN if name == "nmnist" else N_TRAIN + N_TEST
+    if not (stem.isascii() and stem.isdigit() and 1 <= int(stem) <= last):
+        raise ValueError(
+            f"{name}: a recording is called {key}, must be a number of 1 to {last}: "
+            "rename it as it was published"
+        )
+    return int(stem)
 
 
 def _dataset(

@@ -16,6 +16,8 @@ from neuro.datasets.fsdd import read_wav
 from neuro.datasets.images import read_idx
 from neuro.datasets.nmnist import decode_bs2
 
+from tests.datasets.idx_files import write_idx
+
 event = st.tuples(st.integers(0, 33), st.integers(0, 33), st.integers(0, 2**23 - 1), st.booleans())
 
 
@@ -126,13 +128,6 @@ def test_nmnist_without_one_of_its_digits_is_missing(tmp_path):
     with pytest.raises(DatasetMissing, match=r"no .*9: run `neuro data fetch nmnist`"):
         load("nmnist", root=tmp_path)
     assert not info("nmnist").present(tmp_path)
-
-
-def write_idx(path, array):
-    header = struct.pack(f">I{array.ndim}I", 0x0800 | array.ndim, *array.shape)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(gzip.compress(header + array.tobytes(), mtime=0))
-    return path
 
 
 @pytest.mark.parametrize("shape", [(5,), (3, 28, 28), (0, 28, 28)])
