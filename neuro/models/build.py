@@ -1,11 +1,13 @@
 """A `Stack` from its specification."""
 
 import math
+from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
 
+from hwsim.crossbar.device_files import load_device
 from hwsim.network import Shape
 from neuro.models.dropout import NeuronDropout
 from neuro.models.lsm import Reservoir, set_weights
@@ -64,9 +66,13 @@ def _block(layer: LayerSpec, size: int, source: Shape, spec: ModelSpec) -> Block
 def _freeze(block: Block, spec: ReservoirSpec, size: int, n_inputs: int) -> None:
     """Give a block random weights that stay, of torch's own seed."""
     rng = np.random.default_rng(int(torch.randint(2**62, ()).item()))
-    neurons = block.neurons
-    how = {"scale": spec.scale, "decay_v": float(neurons.decay_v), "v_th": float(neurons.v_th)}
-    set_weights(block, Reservoir.gaussian(n_inputs, size, rng, **how))
+    how: dict[str, Any] = {"scale": spec.scale}
+    how |= {name: float(getattr(block.neurons, name)) for name in ("decay_v", "v_th")}
+    if spec.source == "formed":
+        how |= {"device": load_device(spec.device), "breakdown_volt": spec.breakdown_volt}
+        set_weights(block, Reservoir.formed(n_inputs, size, rng, **how))
+    else:
+        set_weights(block, Reservoir.gaussian(n_inputs, size, rng, **how))
     for layer in (block.synapses, block.feedback):
         if layer is not None:
             layer.requires_grad_(False)

@@ -5,7 +5,7 @@ The encoder of [Lin2025]: in step t, `u <- decay u (1 - s[t-1]) + W_in x[t] + W_
 are `scale` times random conductances, of Gaussian statistics or of cells formed by chance.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
@@ -13,12 +13,16 @@ import torch
 from torch import nn
 
 from hwsim.arrays import AnyArray, FloatArray, IntArray, real
+from hwsim.crossbar.device import Device
+from hwsim.crossbar.formed import FormedPairs, form_pairs
 from hwsim.network import Shape
 from hwsim.synapses import size_of
 from neuro.models.stack import Block, Stack
 from neuro.spiking import LIF
+from neuro.to_network import INPUT
 
 RESERVOIR = "reservoir"
+MICROSIEMENS = 1e-6
 # Mean and standard deviation of the differences of two conductances, microsiemens, as a sister
 # repository of [Lin2025] has them for its input and its recurrent array.
 INPUT_STATISTICS = (0.00156, 6.6133)
@@ -32,12 +36,14 @@ class Reservoir:
     Attributes:
         w_in: from inputs, (neurons, inputs). w_rec: from each other, (neurons, neurons).
         decay_v: of the potential, in [0, 1]. v_th: threshold.
+        pairs: the cells that both were read off, or None.
     """
 
     w_in: FloatArray
     w_rec: FloatArray
     decay_v: float
     v_th: float
+    pairs: tuple[FormedPairs, FormedPairs] | None = None
 
     def __post_init__(self) -> None:
         for name in ("w_in", "w_rec"):
@@ -78,6 +84,43 @@ class Reservoir:
         w_rec = rng.normal(*RECURRENT_STATISTICS, (n_neurons, n_neurons))
         return cls(scale * w_in, scale * w_rec * recurrent, decay_v, v_th)
 
+    @classmethod
+    def formed(
+        cls,
+        n_inputs: int,
+        n_neurons: int,
+        rng: np.random.Generator,
+        *,
+        device: Device,
+        scale: float,
+        decay_v: float,
+        v_th: float,
+        breakdown_volt: float | None = None,
+    ) -> Self:
+        """Weights read off pairs of cells that were formed by chance, as the paper's chip has them.
+
+        Args:
+            device: that has a law of forming. scale: weight per microsiemens.
+            breakdown_volt: how many cells stay pristine; None: as in the device's file.
+        """
+        _check_sizes(n_inputs, n_neurons)
+        _check_scale(scale)
+        shapes = (n_inputs, n_neurons), (n_neurons, n_neurons)
+        pairs_in, pairs_rec = (form_pairs(device, *s, rng, breakdown_volt) for s in shapes)
+        w_in, w_rec = (pairs.weight(MICROSIEMENS / scale).T for pairs in (pairs_in, pairs_rec))
+        return cls(w_in, w_rec, decay_v, v_th, (pairs_in, pairs_rec))
+
+    @property
+    def cells(self) -> dict[tuple[str, str], FormedPairs]:
+        """The cells by the ends of their projections, for `compile_crossbar(formed=...)`.
+
+        Raises:
+            ValueError: if the weights were not formed.
+        """
+        if self.pairs is None:
+            raise ValueError("the weights were not read off cells: take `Reservoir.formed`")
+        return {(INPUT, RESERVOIR): self.pairs[0], (RESERVOIR, RESERVOIR): self.pairs[1]}
+
     @property
     def n_inputs(self) -> int:
         """Inputs."""
@@ -91,11 +134,11 @@ class Reservoir:
     def scaled(self, factor: float) -> Self:
         """The same draw with all weights times a factor."""
         _check_scale(factor)
-        return type(self)(factor * self.w_in, factor * self.w_rec, self.decay_v, self.v_th)
+        return replace(self, w_in=factor * self.w_in, w_rec=factor * self.w_rec)
 
     def without_recurrence(self) -> Self:
         """The same draw with neurons that do not hear each other."""
-        return type(self)(self.w_in, np.zeros_like(self.w_rec), self.decay_v, self.v_th)
+        return replace(self, w_rec=np.zeros_like(self.w_rec), pairs=None)
 
 
 class LSM(Stack):

@@ -86,6 +86,25 @@ def test_ideal_crossbars_have_its_spikes(frames, reservoir):
     assert np.array_equal(run.spikes[RESERVOIR], published(reservoir, frames))
 
 
+def test_cells_formed_by_chance_are_the_weights(frames):
+    device = exact_device()
+    rng = np.random.default_rng(4)
+    reservoir = Reservoir.formed(256, N, rng, device=device, **HOW | {"scale": 0.1})
+    net = export(LSM(reservoir, SHAPE))
+    plan = compile_crossbar(net, exact_chip(), frames[:4], device=device, formed=reservoir.cells)
+    run = simulate_crossbar(fabricate(plan), frames, record=RESERVOIR)
+    g = np.concatenate([p.cells.at().ravel() for p in reservoir.pairs])
+    assert 0.4 < (g < 1e-6).mean() < 0.6
+    assert abs(reservoir.w_rec.std() / 0.1 - 8.9) < 0.3  # of 50 % pristine, 12.3 and 1.8 µS
+    assert run.spikes[RESERVOIR].mean() > 0.02
+    assert np.array_equal(run.spikes[RESERVOIR], published(reservoir, frames))
+
+
+def exact_device():
+    """Cells that are formed as the 40 nm chip's are, and read without noise."""
+    return load_device("taox-40nm").with_(read=None)
+
+
 def exact_chip():
     """The 40 nm chip with wires and converters that add no error."""
     chip = hwsim.load_chip("rram-40nm")
@@ -113,6 +132,15 @@ def spec(**layer):
     readout = {"name": "readout", "kind": "dense",
                "neuron": {"decay_v": 1.0, "emits": "nothing", "reset": "none"}}  # fmt: skip
     return ModelSpec.model_validate({"layers": [reservoir, readout]})
+
+
+def test_recipes_can_ask_for_formed_cells():
+    torch.manual_seed(5)
+    formed = {"scale": 0.07, "source": "formed", "breakdown_volt": 3.3}
+    weight = build_stack(spec(reservoir=formed), SHAPE, 10).blocks["res"].synapses.weight
+    n_pristine = (weight.abs() < 1e-6).float().mean()  # pairs of two pristine cells
+    assert 0.7 < n_pristine < 0.85
+    assert not weight.requires_grad
 
 
 def test_training_moves_the_readout_alone():
@@ -165,5 +193,7 @@ def test_shapes_that_do_not_fit_are_refused(reservoir):
         LSM(reservoir, (1, 17, 17))
     with pytest.raises(ValueError, match="0 inputs and 5 neurons"):
         Reservoir.gaussian(0, 5, np.random.default_rng(0), **HOW)
+    with pytest.raises(ValueError, match="not read off cells"):
+        reservoir.cells  # noqa: B018  the error is what is asked for
     with pytest.raises(ValueError, match="must be \\(neurons, inputs\\)"):
         Reservoir(np.zeros((3, 4)), np.zeros((4, 4)), 0.9, 5.0)
