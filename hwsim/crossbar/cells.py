@@ -58,6 +58,11 @@ class DeviceDraws:
         """Those of some rows and columns."""
         return DeviceDraws(_part(self.gain, at), _part(self.nu, at), _part(self.fault, at))
 
+    def above(self, other: "DeviceDraws") -> "DeviceDraws":
+        """These rows, then those of the same kind of device."""
+        pairs = (self.gain, other.gain), (self.nu, other.nu), (self.fault, other.fault)
+        return DeviceDraws(*(_stacked(a, b) for a, b in pairs))
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ProgramDraws:
@@ -83,6 +88,14 @@ class ProgramDraws:
         """Those of some rows and columns."""
         kept = self.programming, self.relaxation, self.flicker
         return ProgramDraws(*(_part(z, at) for z in kept))
+
+    def above(self, other: "ProgramDraws") -> "ProgramDraws":
+        """These rows, then those of the same kind of device."""
+        return ProgramDraws(
+            _stacked(self.programming, other.programming),
+            _stacked(self.relaxation, other.relaxation),
+            _stacked(self.flicker, other.flicker),
+        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -159,6 +172,24 @@ class Cells:
             drawn=self.drawn.part(at),
         )
 
+    def above(self, other: "Cells") -> "Cells":
+        """One array of these rows, then those of other cells.
+
+        Raises:
+            ValueError: if they are of another device or width, or not both found or programmed.
+        """
+        if self.device != other.device or self.as_found != other.as_found:
+            raise ValueError("cells of one array are of one device, all found or all programmed")
+        if self.g_wanted.shape[1:] != other.g_wanted.shape[1:]:
+            shapes = f"{self.g_wanted.shape} and {other.g_wanted.shape}"
+            raise ValueError(f"cells of shapes {shapes} have no common columns")
+        return replace(
+            self,
+            g_wanted=np.concatenate([self.g_wanted, other.g_wanted]),
+            fixed=self.fixed.above(other.fixed),
+            drawn=self.drawn.above(other.drawn),
+        )
+
     def _first(self, time_s: float) -> FloatArray:
         device, g = self.device, self.g_wanted
         if self.as_found:
@@ -202,3 +233,7 @@ class Cells:
 
 def _part(z: FloatArray | None, at: tuple[slice, slice]) -> FloatArray | None:
     return None if z is None else z[at]
+
+
+def _stacked(above: FloatArray | None, below: FloatArray | None) -> FloatArray | None:
+    return None if above is None or below is None else np.concatenate([above, below])

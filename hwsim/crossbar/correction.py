@@ -10,7 +10,8 @@ from hwsim.crossbar.made import Correction, MadeChip, check_made
 from hwsim.crossbar.plan import CrossbarPlan
 from hwsim.crossbar.ready import ready_at
 from hwsim.crossbar.seeds import CORRECTION, stream_of
-from hwsim.crossbar.sums import Products, delayed
+from hwsim.crossbar.sums import Products
+from hwsim.crossbar.unrolled import delayed
 from hwsim.inputs import Samples, inputs_of
 from hwsim.network import Network, Projection
 from hwsim.simulation import simulate
@@ -29,8 +30,8 @@ def calibrate_chip(
 
     This is what re-estimating BatchNorm's statistics on the chip does; behind a layer without
     BatchNorm it is a new threshold and bias of each channel (of each neuron, where none is shared).
-    Every projection is measured with the spikes that the exact network sends, so that layers do
-    not correct each other's errors.
+    Every projection, or those that are joined together, is measured with the spikes that the exact
+    network sends, so that layers do not correct each other's errors.
 
     Args:
         samples: of the training set. seed: of the noise of reads.
@@ -46,15 +47,17 @@ def calibrate_chip(
     chip = Products(bare, ready_at(bare, time_s, temperature_k), rng)
     exact = Products(replace(bare, plan=_on_host(plan)), (), rng)
     seen, wanted = ({number: Moments() for number in plan.blocks_of} for _ in "12")
-    size = max(1, CHUNK_BYTES // (n_steps * bytes_per_step(net)))
+    size = max(1, CHUNK_BYTES // (n_steps * bytes_per_step(net, plan.join)))
     for at in range(0, n_samples, size):
         sent = _sent(net, {name: x[at : at + size] for name, x in inputs.items()})
-        for number in plan.blocks_of:
-            p = net.projections[number]
-            of_delay = delayed(sent[p.source], 0, n_steps)
+        for numbers in plan.together:
+            if (first := numbers[0]) not in plan.blocks_of:
+                continue
+            p = net.projections[first]
+            heard = {k: delayed(sent[net.projections[k].source], 0, n_steps) for k in numbers}
             for products, moments in ((chip, seen), (exact, wanted)):
-                sums = products.sums(number, of_delay)
-                moments[number].add(_channels(p, net[p.target].shape, sums))
+                sums = products.sums(numbers, heard)
+                moments[first].add(_channels(p, net[p.target].shape, sums))
     return made.corrected({k: _matched(seen[k], wanted[k]) for k in plan.blocks_of})
 
 

@@ -11,12 +11,13 @@ from scipy.sparse.csgraph import connected_components
 from hwsim.arrays import AnyArray, FloatArray, IntArray
 from hwsim.crossbar.counts import CrossbarCounts
 from hwsim.crossbar.elimination import one_blas_thread
+from hwsim.crossbar.joined import together
 from hwsim.crossbar.layer import Layer, layer_of
 from hwsim.crossbar.made import MadeChip, check_made
 from hwsim.crossbar.ready import ready_at
 from hwsim.crossbar.seeds import READS, stream_of
-from hwsim.crossbar.sums import Products, delayed
-from hwsim.crossbar.unrolled import n_reads
+from hwsim.crossbar.sums import Products
+from hwsim.crossbar.unrolled import delayed, n_reads
 from hwsim.inputs import Samples, inputs_of, is_binary
 from hwsim.network import Network, Projection
 from hwsim.simulation import check_tables
@@ -80,7 +81,7 @@ def simulate_crossbar(
             raise ValueError(f"cannot record {name!r}: there are {', '.join(there)}")
     rng = stream_of(seed, made.seed, READS)
     products = Products(made, ready_at(made, time_s, temperature_k), rng)
-    size = max(1, CHUNK_BYTES // (n_steps * bytes_per_step(net)))
+    size = max(1, CHUNK_BYTES // (n_steps * bytes_per_step(net, made.plan.join)))
     outputs: list[AnyArray] = []
     spikes: dict[str, list[AnyArray]] = {name: [] for name in record}
     counts: dict[str, list[IntArray]] = {p.name: [] for p in net.populations}
@@ -110,11 +111,15 @@ def as_sent(x: AnyArray) -> AnyArray:
     return x.astype(np.uint8 if is_binary(x) else np.float64, copy=False)
 
 
-def bytes_per_step(net: Network) -> int:
-    """Memory of the largest unrolled input of a sample's step, of its sums, and of all sent."""
+def bytes_per_step(net: Network, join: frozenset[str] = frozenset()) -> int:
+    """Memory of the largest unrolled input of a sample's step, of its sums, and of all sent.
+
+    join: see `CrossbarPlan`.
+    """
     sent = sum(p.size for p in net.populations)
-    most = max((_unrolled(net, p) + 2 * net[p.target].size for p in net.projections), default=1)
-    return 8 * (sent + 2 * most)
+    read = [[net.projections[k] for k in numbers] for numbers in together(net, join)]
+    each = (sum(_unrolled(net, p) for p in ps) + 2 * net[ps[0].target].size for ps in read)
+    return 8 * (sent + 2 * max(each, default=1))
 
 
 def _unrolled(net: Network, p: Projection) -> int:
@@ -167,7 +172,7 @@ def _run_chunk(
         if not layers:
             continue
         loop = len(layers) > 1 or any(p.source == group[0] for p in net.into(group[0]))
-        each = 1 if loop else max(1, CHUNK_BYTES // (n * bytes_per_step(net)))
+        each = 1 if loop else max(1, CHUNK_BYTES // (n * bytes_per_step(net, products.plan.join)))
         for t in range(0, n_steps, each):
             end = min(t + each, n_steps)
             for layer in layers:
@@ -193,11 +198,12 @@ def _arriving(
     """Sums that arrive at a layer in the steps t0 <= t < t1, (samples, steps, neurons)."""
     n = layer.v.shape[0]
     total = np.zeros((n, t1 - t0, layer.size))
-    for number, p in enumerate(net.projections):
+    for numbers in products.plan.together:
+        p = net.projections[numbers[0]]
         if p.target != layer.name:
             continue
-        of_delay = delayed(sent[p.source], t0, t1)
-        sums = products.sums(number, of_delay).reshape(n, t1 - t0, -1)
+        heard = {k: delayed(sent[net.projections[k].source], t0, t1) for k in numbers}
+        sums = products.sums(numbers, heard).reshape(n, t1 - t0, -1)
         gain = p.gain[t0:t1, None] if p.gain.ndim else p.gain
         total += sums * gain
     return total

@@ -1,7 +1,8 @@
 """Weights that were formed by chance: pairs of cells as they were found, not programmed."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
 
 import numpy as np
 
@@ -89,10 +90,36 @@ def form_pairs(
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Found:
-    """Formed cells of a projection, and the scale by which its weights were read off them."""
+    """Formed cells of a matrix, and the scale by which its weights were read off them."""
 
     cells: Cells
     siemens_per_weight: float
+
+
+def found_together(
+    net: Network, numbers: Sequence[int], found: Mapping[int, Found]
+) -> Found | None:
+    """The formed cells of projections that are read together, rows one below the other.
+
+    Raises:
+        ValueError: if only some of them are formed, or their scales differ.
+    """
+    own = [found[k] for k in numbers if k in found]
+    if not own:
+        return None
+    scales = np.array([f.siemens_per_weight for f in own])
+    name = net.projections[numbers[0]].target
+    if len(own) < len(numbers):
+        raise ValueError(
+            f"{len(own)} of {len(numbers)} projections into {name!r} are formed: of those that are "
+            "joined form all or none"
+        )
+    if np.ptp(scales) > AGREE * scales.max():
+        raise ValueError(
+            f"weights into {name!r} were read by {scales.min():g} and {scales.max():g} siemens: on "
+            "one array read all of them by one `siemens_per_weight`"
+        )
+    return Found(reduce(Cells.above, [f.cells for f in own]), float(scales.mean()))
 
 
 def found_cells(

@@ -26,7 +26,8 @@ class MadeChip:
 
     Attributes:
         seed: the same plan and seed are the same chip. cells: of every block.
-        corrections: by number of the projection, from calibration after programming.
+        corrections: by number of the projection, the first of those that are joined, from
+            calibration after programming.
     """
 
     plan: CrossbarPlan

@@ -1,6 +1,6 @@
 """From a network to blocks on arrays: cut, code as conductances, set the converters' ranges."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
@@ -13,10 +13,19 @@ from hwsim.crossbar.cells import Cells
 from hwsim.crossbar.converters import Inputs, calibrate
 from hwsim.crossbar.device import Device
 from hwsim.crossbar.device_files import load_device
-from hwsim.crossbar.formed import FormedPairs, Found, found_cells
+from hwsim.crossbar.formed import FormedPairs, Found, found_cells, found_together
+from hwsim.crossbar.joined import check_join, together
 from hwsim.crossbar.seeds import RANGES, stream_of
 from hwsim.crossbar.spec import Array, CrossbarChip, check_crossbar
-from hwsim.crossbar.unrolled import Matrix, matrices, matrix_shapes, n_reads, row_inputs
+from hwsim.crossbar.unrolled import (
+    Matrix,
+    delayed,
+    joined,
+    matrices,
+    matrix_shapes,
+    n_reads,
+    row_inputs,
+)
 from hwsim.crossbar.weights import Coding
 from hwsim.crossbar.wires import Wires, reduce_array
 from hwsim.inputs import Samples, inputs_of
@@ -81,6 +90,7 @@ class CrossbarPlan:
 
     Attributes:
         network: real. host: populations whose arriving sums the host computes, exactly.
+        join: populations all of whose projections are one matrix.
     """
 
     chip: CrossbarChip
@@ -88,6 +98,7 @@ class CrossbarPlan:
     network: Network
     blocks: tuple[Block, ...]
     host: frozenset[str]
+    join: frozenset[str] = frozenset()
 
     @cached_property
     def layers(self) -> tuple[str, ...]:
@@ -96,11 +107,16 @@ class CrossbarPlan:
 
     @cached_property
     def blocks_of(self) -> dict[int, tuple[int, ...]]:
-        """Numbers of the blocks of each projection."""
+        """Numbers of the blocks of each projection; of those that are joined, of the first."""
         out: dict[int, tuple[int, ...]] = {}
         for i, block in enumerate(self.blocks):
             out[block.matrix.projection] = (*out.get(block.matrix.projection, ()), i)
         return out
+
+    @cached_property
+    def together(self) -> tuple[tuple[int, ...], ...]:
+        """Numbers of the projections that are read together: one, or those that are joined."""
+        return together(self.network, self.join)
 
     @property
     def n_cells(self) -> int:
@@ -132,6 +148,7 @@ def compile_crossbar(
     samples: Samples,
     *,
     host: str | tuple[str, ...] = (),
+    join: str | tuple[str, ...] = (),
     device: Device | None = None,
     formed: Mapping[tuple[str, str], FormedPairs] | None = None,
     seed: int = 0,
@@ -142,14 +159,17 @@ def compile_crossbar(
         net: in real numbers. samples: what its inputs look like, as `simulate` takes them: the
             ranges are calibrated on the currents that they cause in cells without error.
         host: populations that are left to the host; one name stands for itself.
+        join: populations that hear several dense projections, each of one delay, with the rows of
+            all of them on the same arrays: one pulse, one conversion a column, one sum.
         device: cells to use instead of the chip's. seed: of the reads that are looked at.
         formed: cells formed by chance, by (source, target) of a dense projection with one delay,
             whose weights were read off them; all others are programmed.
 
     Raises:
         DoesNotFit: naming every limit of the chip that is broken.
-        ValueError: if the network is in integers, `host` names no layer, formed cells are not those
-            of the weights, or an argument is not what it should be.
+        ValueError: if the network is in integers, `host` names no layer, what `join` names cannot
+            be joined, formed cells are not those of the weights, or an argument is not what it
+            should be.
     """
     chip, rng = check_crossbar(chip), stream_of(seed, 0, RANGES)
     device = load_device(chip.device) if device is None else device
@@ -164,35 +184,41 @@ def compile_crossbar(
             f"host layers {', '.join(unknown)} are no layers of the network: there are "
             + ", ".join(layers)
         )
-    violations = (*_sense_violations(net, chip, host), *_count_violations(net, chip, host))
+    at_once = check_join(net, host, (join,) if isinstance(join, str) else tuple(join))
+    read = [n for n in together(net, at_once) if net.projections[n[0]].target not in host]
+    violations = (*_sense_violations(net, chip, host, read), *_count_violations(net, chip, read))
     if violations:
         raise DoesNotFit(chip.name, violations)
     found = found_cells(net, chip, device, host, formed or {})
     blocks: list[Block] = []
-    for number, p in enumerate(net.projections):
-        if p.target not in host:
-            coding = _coding(net, number, chip, device, found.get(number))
-            blocks += _blocks(net, number, coding, found.get(number), len(blocks))
-    plan = CrossbarPlan(chip, device, net, tuple(blocks), frozenset(host))
+    for numbers in read:
+        cells = found_together(net, numbers, found)
+        coding = _coding(net, numbers, chip, device, cells)
+        blocks += _blocks(net, numbers, coding, cells, len(blocks))
+    plan = CrossbarPlan(chip, device, net, tuple(blocks), frozenset(host), at_once)
     return _calibrated(plan, samples, rng)
 
 
+Read = Sequence[int]  # numbers of projections that are read together
+
+
 def _coding(
-    net: Network, number: int, chip: CrossbarChip, device: Device, found: Found | None
+    net: Network, numbers: Read, chip: CrossbarChip, device: Device, found: Found | None
 ) -> Coding:
     g_min, g_max = device.g_min_siemens, device.g_max_siemens
     if found is None:
-        w_max = float(np.abs(net.projections[number].synapses.weight).max(initial=0.0)) or 1.0
+        weights = [net.projections[k].synapses.weight for k in numbers]
+        w_max = max(float(np.abs(w).max(initial=0.0)) for w in weights) or 1.0
     else:
         w_max = (g_max - g_min) / found.siemens_per_weight
     return Coding(chip.array, g_min, g_max, w_max)
 
 
 def _blocks(
-    net: Network, number: int, coding: Coding, found: Found | None, first: int
+    net: Network, numbers: Read, coding: Coding, found: Found | None, first: int
 ) -> list[Block]:
     out, array = [], coding.array
-    for at, matrix in enumerate(matrices(net, number)):
+    for at, matrix in enumerate(_matrices(net, numbers)):
         n_rows, n_columns = matrix.weight.shape
         for r in _cuts(n_rows, array.rows):
             for c in _cuts(n_columns, array.weights_per_row):
@@ -205,16 +231,26 @@ def _blocks(
     return out
 
 
+def _matrices(net: Network, numbers: Read) -> list[Matrix]:
+    own = [m for k in numbers for m in matrices(net, k)]
+    return own if len(numbers) == 1 else [joined(own)]
+
+
+def _shapes(net: Network, numbers: Read) -> list[tuple[int, int]]:
+    """Rows and columns of the same matrices."""
+    own = [shape for k in numbers for shape in matrix_shapes(net, k)]
+    return own if len(numbers) == 1 else [(sum(rows for rows, _ in own), own[0][1])]
+
+
 def _cuts(n: int, most: int) -> list[slice]:
     """As few nearly equal pieces as hold at most `most`."""
     edges = np.linspace(0, n, -(-n // most) + 1).round().astype(int).tolist()
     return [slice(a, b) for a, b in pairwise(edges)]
 
 
-def _count_violations(net: Network, chip: CrossbarChip, host: tuple[str, ...]) -> list[Violation]:
+def _count_violations(net: Network, chip: CrossbarChip, read: Sequence[Read]) -> list[Violation]:
     """Counted by shapes, so that what does not fit is never laid out."""
-    numbers = [k for k, p in enumerate(net.projections) if p.target not in host]
-    n = sum(_n_blocks(shape, chip.array) for k in numbers for shape in matrix_shapes(net, k))
+    n = sum(_n_blocks(shape, chip.array) for k in read for shape in _shapes(net, k))
     if n <= chip.array.count:
         return []
     remedy = f"shrink layers, leave some to the host, or use arrays larger than {chip.array.rows} "
@@ -227,7 +263,9 @@ def _n_blocks(shape: tuple[int, int], array: Array) -> int:
     return -(-rows // array.rows) * -(-columns // array.weights_per_row)
 
 
-def _sense_violations(net: Network, chip: CrossbarChip, host: tuple[str, ...]) -> list[Violation]:
+def _sense_violations(
+    net: Network, chip: CrossbarChip, host: tuple[str, ...], read: Sequence[Read]
+) -> list[Violation]:
     """What keeps layers from having sense amplifiers as their neurons."""
     if chip.output.kind != "sense":
         return []
@@ -242,22 +280,18 @@ def _sense_violations(net: Network, chip: CrossbarChip, host: tuple[str, ...]) -
         if memory or n.v_th.ndim > len(population.shape):
             what = "memory, or something else than a spike of a fixed threshold"
             out.append(Violation(name, "output.sense", what, "none", "leave it to the host"))
-        if _sums_in_parts(net, name, chip.array):
+        own = [numbers for numbers in read if net.projections[numbers[0]].target == name]
+        if len(own) > 1 or any(_sums_in_parts(net, numbers, chip.array) for numbers in own):
             remedy = "shrink its inputs to one array's rows, or leave it to the host"
             out.append(Violation(name, "output.sense", "sums over arrays", "one array", remedy))
     return out
 
 
-def _sums_in_parts(net: Network, name: str, array: Array) -> bool:
-    """Whether what arrives at a layer is added up of several arrays."""
-    if len(net.into(name)) > 1:
-        return True
-    for number, p in enumerate(net.projections):
-        if p.target == name:
-            shapes = matrix_shapes(net, number)
-            groups = p.synapses.groups if isinstance(p.synapses, Conv2d) else 1
-            return len(shapes) > groups or any(rows > array.rows for rows, _ in shapes)
-    return False
+def _sums_in_parts(net: Network, numbers: Read, array: Array) -> bool:
+    """Whether sums of projections that are read together are added up of several arrays."""
+    shapes, synapses = _shapes(net, numbers), net.projections[numbers[0]].synapses
+    groups = synapses.groups if isinstance(synapses, Conv2d) else 1
+    return len(shapes) > groups or any(rows > array.rows for rows, _ in shapes)
 
 
 def _calibrated(plan: CrossbarPlan, samples: Samples, rng: np.random.Generator) -> CrossbarPlan:
@@ -269,21 +303,36 @@ def _calibrated(plan: CrossbarPlan, samples: Samples, rng: np.random.Generator) 
     blocks: list[Block] = []
     matrix: Matrix | None = None
     for block in plan.blocks:
-        x = sent[net.projections[block.matrix.projection].source]
+        xs = [sent[net.projections[m.projection].source] for m in block.matrix.parts]
         if block.matrix is not matrix:  # those of one matrix follow each other
             matrix = block.matrix
-            reads = _some_reads(net, matrix, x, rng)
-        driven = replace(block, **_drivers(plan.chip, x))
+            reads = _some_reads(net, matrix, _heard(matrix, xs), rng)
+        driven = replace(block, **_drivers(plan.chip, xs))
         blocks.append(_ranged(plan, driven, reads[:, block.rows]))
-    return CrossbarPlan(plan.chip, plan.device, net, tuple(blocks), plan.host)
+    return replace(plan, blocks=tuple(blocks))
 
 
-def _drivers(chip: CrossbarChip, x: AnyArray) -> Drivers:
-    """Drivers of rows that hear what one population sends, x, over all samples."""
+def _drivers(chip: CrossbarChip, xs: Sequence[AnyArray]) -> Drivers:
+    """Drivers of rows that hear what some populations send, each over all samples."""
     kind, bits = chip.input.kind, chip.input.bits
-    largest = max(float(x.max()), -float(x.min())) or 1.0
-    inputs = Inputs(kind, bits, signed=kind == "serial" and bool(x.min() < 0))
-    return {"inputs": inputs, "x_full": largest if kind == "dac" else 1.0}
+    least, most = min(float(x.min()) for x in xs), max(float(x.max()) for x in xs)
+    inputs = Inputs(kind, bits, signed=kind == "serial" and least < 0)
+    return {"inputs": inputs, "x_full": (max(most, -least) or 1.0) if kind == "dac" else 1.0}
+
+
+def _heard(matrix: Matrix, xs: Sequence[AnyArray]) -> AnyArray:
+    """What the rows of a matrix may be driven with, (samples, steps, sources).
+
+    xs: what the source of each of its parts sends. Of delays only their differences say what is
+    read together.
+    """
+    if not matrix.joined:
+        return xs[0]
+    late = [
+        delayed(x, 0, x.shape[1])(m.delay - matrix.delay)
+        for m, x in zip(matrix.joined, xs, strict=True)
+    ]
+    return np.concatenate(late, axis=1).reshape(*xs[0].shape[:2], -1)
 
 
 def _some_reads(net: Network, matrix: Matrix, x: AnyArray, rng: np.random.Generator) -> FloatArray:

@@ -1,6 +1,7 @@
 """What arrives at a layer: reads of its blocks, or exact sums of the host; counted."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
+from functools import reduce
 
 import numpy as np
 
@@ -9,27 +10,39 @@ from hwsim.crossbar.made import MadeChip
 from hwsim.crossbar.plan import Block
 from hwsim.crossbar.ready import ReadyBlock
 from hwsim.crossbar.tally import Tally
-from hwsim.crossbar.unrolled import Matrix, as_target, matrices, row_inputs
-from hwsim.network import Projection
+from hwsim.crossbar.unrolled import Matrix, OfDelay, as_target, matrices, row_inputs
+from hwsim.network import Network, Projection
 from hwsim.synapses import Sparse
 
-OfDelay = Callable[[int], AnyArray]
 
+class Lines:
+    """What the rows of matrices are driven with, unrolled once for every projection and delay.
 
-def delayed(x: AnyArray, t0: int, t1: int) -> OfDelay:
-    """What a population sent before the steps t0 <= t < t1, as (samples x steps, neurons).
-
-    x: all that it sent, (samples, steps, neurons); nothing before its first step.
+    Args:
+        heard: by number of a projection, what its sources sent so many steps earlier.
     """
 
-    def of_delay(delay: int) -> AnyArray:
-        late = x[:, max(0, t0 - delay) : max(0, t1 - delay)]
-        missing = t1 - t0 - late.shape[1]
-        if missing:
-            late = np.pad(late, ((0, 0), (missing, 0), (0, 0)))
-        return late.reshape(len(x) * (t1 - t0), -1)
+    def __init__(self, net: Network, heard: Mapping[int, OfDelay]) -> None:
+        self.net, self.heard = net, heard
+        self._unrolled: dict[tuple[int, int], list[AnyArray]] = {}
+        self._joined: dict[int, AnyArray] = {}
 
-    return of_delay
+    def of(self, m: Matrix) -> AnyArray:
+        """Inputs of all rows of the matrix's group, (samples, reads, rows)."""
+        if not m.joined:
+            return self.groups(m.projection, m.delay)[m.group]
+        if m.projection not in self._joined:
+            parts = [self.groups(q.projection, q.delay)[0] for q in m.joined]
+            self._joined[m.projection] = np.concatenate(parts, axis=2)
+        return self._joined[m.projection]
+
+    def groups(self, number: int, delay: int) -> list[AnyArray]:
+        """Inputs of every group of a projection."""
+        if (number, delay) not in self._unrolled:
+            p = self.net.projections[number]
+            ends = self.net[p.source].shape, self.net[p.target].shape
+            self._unrolled[number, delay] = row_inputs(p, *ends, self.heard[number](delay))
+        return self._unrolled[number, delay]
 
 
 class Products:
@@ -49,52 +62,46 @@ class Products:
             k: matrices(net, k) for k, p in enumerate(net.projections) if p.target in made.plan.host
         }
 
-    def sums(self, number: int, of_delay: OfDelay) -> FloatArray:
-        """Sums of one projection (reads, target neurons).
+    def sums(self, numbers: Sequence[int], heard: Mapping[int, OfDelay]) -> FloatArray:
+        """Sums of projections that are read together (reads, target neurons).
 
-        of_delay: what its sources sent so many steps earlier, (reads, sources).
+        numbers: one of `CrossbarPlan.together`. heard: by number, what its sources sent so many
+            steps earlier, (reads, sources).
         """
-        net = self.plan.network
-        p = net.projections[number]
-        source, target = net[p.source].shape, net[p.target].shape
-        unrolled: dict[int, list[AnyArray]] = {}
-
-        def rows(delay: int) -> list[AnyArray]:
-            if delay not in unrolled:
-                unrolled[delay] = row_inputs(p, source, target, of_delay(delay))
-            return unrolled[delay]
-
-        if number in self.on_host:
-            return self._host(number, rows)
+        net, lines, first = self.plan.network, Lines(self.plan.network, heard), numbers[0]
+        if first in self.on_host:
+            return reduce(np.add, [self._host(k, lines) for k in numbers])
         out: dict[int, FloatArray] = {}
-        for i in self.plan.blocks_of.get(number, ()):
+        for i in self.plan.blocks_of.get(first, ()):
             block = self.ready[i].block
-            x = rows(block.matrix.delay)[block.matrix.group]
+            x = lines.of(block.matrix)
             group = out.setdefault(
                 block.matrix.group, np.zeros((*x.shape[:2], block.matrix.weight.shape[1]))
             )
             mine = x[:, :, _as_slice(block.matrix.rows[block.rows])].reshape(-1, len(block.wanted))
             found = self._read(i, mine)
             group[:, :, block.columns] += found.reshape(*x.shape[:2], -1)
-        self.tally.buffered(p.target, len(of_delay(0)) * net[p.source].size)
+        p, n = net.projections[first], len(heard[first](0))
+        for k in numbers:
+            self.tally.buffered(p.target, n * net[net.projections[k].source].size)
         if not out:  # no synapse at all
-            return np.zeros((len(of_delay(0)), net[p.target].size))
-        joined = as_target(p, target, [out[g] for g in sorted(out)])
-        return self._corrected(number, joined)
+            return np.zeros((n, net[p.target].size))
+        whole = as_target(p, net[p.target].shape, [out[g] for g in sorted(out)])
+        return self._corrected(first, whole)
 
-    def _host(self, number: int, rows: Callable[[int], list[AnyArray]]) -> FloatArray:
+    def _host(self, number: int, lines: Lines) -> FloatArray:
         net = self.plan.network
         p = net.projections[number]
         target = net[p.target].shape
         out: dict[int, FloatArray] = {}
         macs = 0
         for m in self.on_host[number]:
-            x = rows(m.delay)[m.group][:, :, m.rows]
+            x = lines.of(m)[:, :, m.rows]
             out[m.group] = out.get(m.group, 0.0) + x @ m.weight
             macs += int(np.count_nonzero(x, axis=(0, 1)) @ _fan_out(p, m))
         self.tally.host(p.target, macs)
         if not out:
-            return np.zeros((len(rows(0)[0]), net[p.target].size))
+            return np.zeros((len(lines.groups(number, 0)[0]), net[p.target].size))
         return as_target(p, target, [out[g] for g in sorted(out)])
 
     def _corrected(self, number: int, sums: FloatArray) -> FloatArray:

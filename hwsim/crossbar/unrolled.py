@@ -2,10 +2,11 @@
 
 A dense projection is one matrix (sources, targets). A convolution's kernel is one matrix per group,
 (channels x kernel, target channels), read once for every place of its output. Delays of its own
-for every synapse are a matrix per delay.
+for every synapse are a matrix per delay. Projections that are joined are one matrix, their rows one
+below the other.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,11 +19,13 @@ from hwsim.synapses import Conv2d, Dense, Shape, Sparse, size_of
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Matrix:
-    """A part of a projection that has one delay and one set of rows.
+    """A part of a projection that has one delay and one set of rows, or several joined.
 
     Attributes:
         projection: its number in the network. group: of a convolution; 0 for others.
         delay: steps. weight: (rows, columns), real. rows: which inputs of the group they are.
+        joined: matrices of several projections, from the top down; then `projection` is the first
+            one's, `delay` the least, and `rows` counts on from one to the next.
     """
 
     projection: int
@@ -30,6 +33,38 @@ class Matrix:
     delay: int
     rows: IntArray
     weight: FloatArray
+    joined: tuple["Matrix", ...] = ()
+
+    @property
+    def parts(self) -> tuple["Matrix", ...]:
+        """What it is made of: itself, or those that are joined."""
+        return self.joined or (self,)
+
+
+OfDelay = Callable[[int], AnyArray]
+
+
+def delayed(x: AnyArray, t0: int, t1: int) -> OfDelay:
+    """What a population sent before the steps t0 <= t < t1, as (samples x steps, neurons).
+
+    x: all that it sent, (samples, steps, neurons); nothing before its first step.
+    """
+
+    def of_delay(delay: int) -> AnyArray:
+        late = x[:, max(0, t0 - delay) : max(0, t1 - delay)]
+        missing = t1 - t0 - late.shape[1]
+        if missing:
+            late = np.pad(late, ((0, 0), (missing, 0), (0, 0)))
+        return late.reshape(len(x) * (t1 - t0), -1)
+
+    return of_delay
+
+
+def joined(parts: Sequence[Matrix]) -> Matrix:
+    """Matrices of several dense projections as one, their rows one below the other."""
+    weight = np.concatenate([m.weight for m in parts])
+    delay = min(m.delay for m in parts)
+    return Matrix(parts[0].projection, 0, delay, np.arange(len(weight)), weight, tuple(parts))
 
 
 def matrices(net: Network, number: int) -> list[Matrix]:

@@ -22,10 +22,12 @@ def test_every_snippet_of_the_page_runs_as_it_is_printed(tmp_path, monkeypatch):
         "net": layered(rng), "chip": chip_with(), "samples": spikes(rng, 3), "test": spikes(rng, 2),
     }  # fmt: skip
     snippets = re.findall(r"(?:^    .*\n(?:^\n(?=    ))?)+", PAGE.read_text("utf-8"), re.MULTILINE)
-    assert len(snippets) == 4
+    assert len(snippets) == 6
     for snippet in snippets:
         exec(re.sub("^    ", "", snippet, flags=re.MULTILINE), known)
     assert known["sd"].shape == known["g"].shape == (8, 6)
     assert known["currents"].shape == (5, 6)
     assert known["at"].i_bit.shape == (6,)
     assert known["bill"].energy_j > 0
+    assert known["plan"].together == ((0, 1),)
+    assert known["run"].output.shape == (2, 9)
