@@ -108,7 +108,7 @@ def fit_probe(
     def loss(counts: Tensor, labels: Tensor) -> Tensor:
         return F.cross_entropy(head(counts), labels)
 
-    return _fit(head, loss, (x, y), order, spec, seed, watch)
+    return fit_last(head, loss, (x, y), order, spec, seed, watch)
 
 
 def fit_pairs(
@@ -142,7 +142,7 @@ def fit_pairs(
             return supervised_contrastive(head(a, b), labels, labels)
         return symmetric_contrastive(head(a, b))
 
-    return _fit(head, loss, (a, b, y), order, spec, seed, watch)
+    return fit_last(head, loss, (a, b, y), order, spec, seed, watch)
 
 
 def untrained_projections(
@@ -217,21 +217,32 @@ class _Fit(L.LightningModule):
         )
 
 
-def _fit(
+def fit_last(
     head: Head,
     loss: Loss,
     tensors: tuple[Tensor, ...],
     order: Order,
     spec: HeadSpec,
     seed: int,
-    watch: Mapping[str, Callable[[Head], float]] | None,
+    watch: Mapping[str, Callable[[Head], float]] | None = None,
 ) -> FittedHead[Head]:
-    """Train a head, without anything of Lightning that a small step would feel."""
+    """Train any module on batches of tensors; nothing here that a small step would feel.
+
+    Args:
+        loss: of a batch, called with as many tensors as there are `tensors`.
+        tensors: equally long. order: which of them make a batch. `spec.scale` is the caller's.
+        seed: of the batches; of torch's own generator too, if the module draws from it.
+        watch: called after every epoch, by name; what they return is in the history.
+
+    Raises:
+        ValueError: if a loss, or a weight after the last step, is not finite.
+    """
     module = _Fit(head, loss, spec, watch or {})
     settings: dict[str, Any] = dict.fromkeys(
         ("logger", "enable_checkpointing", "enable_progress_bar", "enable_model_summary"), False
     )
     with quiet(), torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
         trainer = L.Trainer(
             max_epochs=spec.epochs,
             accelerator="cpu",
