@@ -5,7 +5,7 @@ import hashlib
 import tomllib
 from importlib import metadata, resources
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, TypeVar
 
 import numpy as np
 from pydantic import (
@@ -29,7 +29,9 @@ Bump = Literal["gauss", "triangle"]
 Precision = Literal["32", "bf16"]
 DELAY_FIELDS = ("taps", "bump", "bumps", "delays")
 DELAY_LR = 0.1
+FILE = "recipe.toml"
 Score = Literal["last", "softmax"]
+Spec = TypeVar("Spec", bound=BaseModel)
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Rate = Annotated[float, Field(ge=0, lt=1)]
@@ -309,7 +311,7 @@ class Recipe(_Spec):
 
 def recipe_names() -> tuple[str, ...]:
     """Names of the recipes that ship with the program."""
-    return tuple(sorted(_shipped()))
+    return tuple(sorted(_shipped(FILE)))
 
 
 def load_recipe(source: str | Path) -> Recipe:
@@ -319,15 +321,29 @@ def load_recipe(source: str | Path) -> Recipe:
         FileNotFoundError: for a path that does not exist.
         ValueError: for an unknown name, or a file that is no recipe; names the field.
     """
+    return load_spec(source, Recipe, FILE)
+
+
+def parse_recipe(text: str, where: str) -> Recipe:
+    """A recipe from TOML text; `where` names it in errors."""
+    return parse_spec(text, where, Recipe)
+
+
+def load_spec(source: str | Path, kind: type[Spec], file: str) -> Spec:
+    """As `load_recipe`, of recipes of another kind.
+
+    Args:
+        file: what its files are called, in folders of `experiments/` that give them their names.
+    """
     text = str(source)
-    shipped = _shipped()
+    shipped = _shipped(file)
     if text in shipped:
-        return parse_recipe(shipped[text], text)
+        return parse_spec(shipped[text], text, kind)
     if text.endswith(".toml"):
         if not Path(text).is_file():
             raise FileNotFoundError(f"no recipe file {text}")
         try:
-            return parse_recipe(Path(text).read_text(encoding="utf-8"), text)
+            return parse_spec(Path(text).read_text(encoding="utf-8"), text, kind)
         except UnicodeDecodeError as error:
             raise ValueError(f"recipe {text} is not valid TOML: it is no UTF-8 text") from error
     near = difflib.get_close_matches(text, shipped, n=1, cutoff=0.4)
@@ -335,10 +351,10 @@ def load_recipe(source: str | Path) -> Recipe:
     raise ValueError(f"unknown recipe {text!r}: {hint} (or give a `.toml` file)")
 
 
-def parse_recipe(text: str, where: str) -> Recipe:
-    """A recipe from TOML text; `where` names it in errors."""
+def parse_spec(text: str, where: str, kind: type[Spec]) -> Spec:
+    """A recipe of a kind from TOML text; `where` names it in errors."""
     try:
-        return Recipe.model_validate(tomllib.loads(text))
+        return kind.model_validate(tomllib.loads(text))
     except tomllib.TOMLDecodeError as error:
         raise ValueError(f"recipe {where} is not valid TOML: {error}") from error
     except ValidationError as error:
@@ -349,11 +365,11 @@ def parse_recipe(text: str, where: str) -> Recipe:
         raise ValueError(f"recipe {where}: {field}: {first['msg']}{got:.80}{more}") from error
 
 
-def _shipped() -> dict[str, str]:
+def _shipped(file: str) -> dict[str, str]:
     root = resources.files("neuro.experiments")
     found = {}
     for folder in root.iterdir():
-        recipe = folder / "recipe.toml"
+        recipe = folder / file
         if folder.is_dir() and recipe.is_file():
             found[folder.name] = recipe.read_text(encoding="utf-8")
     return found

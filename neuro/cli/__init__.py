@@ -20,6 +20,7 @@ from neuro.cli import (
     map,
     report,
     train,
+    zero_shot,
 )
 from neuro.cli.console import err
 
@@ -31,6 +32,7 @@ app = typer.Typer(
 )
 app.command()(demo.demo)
 app.command()(train.train)
+app.command(name="zero-shot")(zero_shot.zero_shot)
 app.command()(fits.fits)
 app.command(name="map")(map.map_)
 app.command()(deploy.deploy)

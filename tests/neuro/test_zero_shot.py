@@ -1,9 +1,12 @@
 """Zero-shot retrieval: scores by hand, pairs that are learnt, and controls that must fail."""
 
+import json
+
 import numpy as np
 import pytest
 import torch
 
+from neuro.embeddings import principal_components
 from neuro.retrieval import (
     Score,
     evaluate,
@@ -14,6 +17,11 @@ from neuro.retrieval import (
     wilson_interval,
 )
 from neuro.training.heads import PairSpec, fit_pairs, untrained_projections
+
+
+@pytest.fixture(autouse=True)
+def _own_cache(tmp_path_factory, monkeypatch):
+    monkeypatch.setenv("NEURO_CACHE", str(tmp_path_factory.getbasetemp() / "neuro-cache"))
 
 
 def test_an_answer_is_the_largest_dot_product_and_of_equal_ones_the_first():
@@ -133,3 +141,117 @@ def test_what_cannot_be_scored_is_said_in_one_line(call, said):
     with pytest.raises(ValueError) as error:  # noqa: PT011 (the whole line is compared)
         call()
     assert str(error.value) == said
+
+
+RECIPE = """
+name = "tiny"
+seeds = [0, 1]
+seen = [0, 1, 2, 3, 4, 5]
+unseen = [6, 7, 8]
+[a]
+data = "digits"
+binning = { n_steps = 8, window_s = 0.31, clip = 1 }
+train_per_class = 8
+test_per_class = 6
+reservoir = { neurons = 40, scale = 0.05, decay_v = 0.9, v_th = 5.0 }
+[b]
+data = "nmnist-slice"
+binning = { n_steps = 8, polarity = "off", clip = 1, crop = 16 }
+reservoir = { neurons = 30, scale = 0.1, decay_v = 0.9, v_th = 5.0, seed = 3 }
+[head]
+epochs = 3
+n_out = 8
+"""
+
+
+@pytest.fixture
+def recipe(tmp_path):
+    """A recipe on data that comes with the program, as a file: `recipe(old=new)` changes lines."""
+
+    def write(changes=()):
+        text = RECIPE
+        for old, new in changes:
+            assert old in text, old
+            text = text.replace(old, new, 1)
+        (tmp_path / "tiny.toml").write_text(text, encoding="utf-8")
+        return tmp_path / "tiny.toml"
+
+    return write
+
+
+def test_a_run_has_all_arms_of_all_seeds_and_goes_on_where_it_stopped(neuro, recipe, tmp_path):
+    code, out, err = neuro("zero-shot", recipe(), "--json")
+    assert code == 0, err
+    found = json.loads(out)
+    folder = tmp_path / found.pop("run")
+    assert json.loads((folder / "zero_shot.json").read_text()) == found
+    assert found["seeds"] == [0, 1]
+    assert found["pairs"] == 48
+    assert found["samples"] == {"a": {"train": 48, "test": 54}, "b": {"train": 30, "test": 18}}
+    assert set(found["arms"]) == {"reservoir", "untrained", "shuffled", "raw"}
+    unseen = found["arms"]["reservoir"]["a_to_b"]["unseen"]
+    assert (unseen["n_queries"], unseen["chance"]) == (18, pytest.approx(1 / 3))
+    assert unseen["mean"] == pytest.approx(np.mean(unseen["n_correct"]) / 18)
+    assert unseen["sd"] == pytest.approx(np.std(unseen["n_correct"], ddof=1) / 18)
+    last = [of_seed[-1] for of_seed in found["epochs"]["a_to_b_unseen"]]
+    assert last == pytest.approx([n / 18 for n in unseen["n_correct"]])
+    rates = found["spikes_per_neuron_and_step"]
+    assert rates[0]["a"] != rates[1]["a"]  # a new reservoir for every seed
+    assert rates[0]["b"] == rates[1]["b"]  # but where the recipe fixes it
+    figure = (folder / "embeddings.svg").read_bytes()
+    kept = (folder / "seed-0.json").read_bytes()
+    (folder / "seed-1.json").unlink()
+    (folder / "zero_shot.json").unlink()
+    assert neuro("zero-shot", recipe(), "--json")[1] == out
+    assert (folder / "seed-0.json").read_bytes() == kept
+    assert (folder / "embeddings.svg").read_bytes() == figure
+    code, table, err = neuro("zero-shot", recipe(), "--seed", "1")
+    assert "chance                                         16.7 %" in table
+    assert "one seed, each with reservoirs of its own; after epoch 3, the last" in table
+    assert "±" not in table.split("one seed")[0]
+
+
+def test_formed_reservoirs_and_rates_run_too(neuro, recipe):
+    formed = recipe(
+        [
+            ("seeds = [0, 1]", 'seeds = [0]\nread = "rates"'),
+            ("scale = 0.05", 'source = "formed", scale = 0.05'),
+            ("v_th = 5.0, seed = 3", "v_th = 5.0, recurrent = false"),
+        ]
+    )
+    code, out, err = neuro("zero-shot", formed, "--json")
+    assert code == 0, err
+    assert json.loads(out)["spikes_per_neuron_and_step"][0]["a"] > 0
+
+
+def test_components_are_those_of_both_sides_and_their_signs_are_fixed():
+    a, b = np.random.default_rng(0).normal(size=(2, 20, 6)) * [[[3]], [[50]]]
+    of_a, of_b = principal_components(a, b)
+    unit = np.concatenate([x / np.linalg.norm(x, axis=1, keepdims=True) for x in (a, b)])
+    values = np.linalg.eigvalsh(np.cov(unit.T))[::-1][:2]
+    both = np.concatenate((of_a, of_b))
+    assert np.cov(both.T) == pytest.approx(np.diag(values), abs=1e-12)
+    assert principal_components(-a, -b)[0] == pytest.approx(-of_a)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ([("unseen = [6, 7, 8]", "unseen = [5, 6]")],
+         "the whole: Value error, class 5 is named twice: a class is seen or unseen, once"),
+        ([("unseen = [6, 7, 8]", "unseen = [8, 12]")],
+         "class 12 of digits, which has 0 to 9: name others in `seen` and `unseen`"),
+        ([("seeds = [0, 1]", "seeds = [1, 1]")], "`seeds` [1, 1] name one twice: take each once"),
+        ([("n_out = 8", "n_out = 0")], "head.n_out: Input should be greater than 0, got 0"),
+        ([("neurons = 40, ", "")], "a.reservoir.neurons: Field required"),
+        ([("n_out = 8", "batch_size = 100")],
+         "`batch_size` is 100 for 48 samples: take 1 to 48"),
+        ([("seeds = [0, 1]", 'pairing = "index"')],
+         "48 samples of a and 30 of b cannot be paired by index: pair them by label"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_run_is_said_in_one_line(neuro, recipe, changes, said):
+    code, out, err = neuro("zero-shot", recipe(changes))
+    assert (code, out) == (1, "")
+    assert said in err
+    assert err.splitlines()[-1].startswith("error: ")
