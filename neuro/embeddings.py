@@ -19,9 +19,11 @@ LETTER = 7.5
 
 
 def principal_components(a: AnyArray, b: AnyArray) -> tuple[FloatArray, FloatArray]:
-    """Embeddings, each divided by its length, in the first two components of both sides' together.
+    """Embeddings of length 1, each side about its own mean, in their first two common components.
 
-    The sign of a component is that which makes its largest coefficient positive.
+    Both sides lie apart in their space; that a gallery lies elsewhere as a whole moves no answer,
+    it adds the same to all its dot products with a query. The sign of a component is that which
+    makes its largest coefficient positive.
 
     Args:
         a: (samples, dimensions). b: (samples, dimensions).
@@ -29,13 +31,14 @@ def principal_components(a: AnyArray, b: AnyArray) -> tuple[FloatArray, FloatArr
     Returns:
         (samples, 2) of a and of b.
     """
-    both = np.concatenate((a, b)).astype(float)
-    both /= np.maximum(np.linalg.norm(both, axis=1, keepdims=True), 1e-12)
-    centred = both - both.mean(0)
-    axes = np.linalg.svd(centred, full_matrices=False)[2][:2]
+    of_a, of_b = (_unit(x) - _unit(x).mean(0) for x in (a, b))
+    axes = np.linalg.svd(np.concatenate((of_a, of_b)), full_matrices=False)[2][:2]
     axes = axes * np.sign(axes[np.arange(len(axes)), np.abs(axes).argmax(1)])[:, None]
-    points = centred @ axes.T
-    return points[: len(a)], points[len(a) :]
+    return of_a @ axes.T, of_b @ axes.T
+
+
+def _unit(x: AnyArray) -> FloatArray:
+    return np.asarray(x, float) / np.maximum(np.linalg.norm(x, axis=1, keepdims=True), 1e-12)
 
 
 def draw_embeddings(content: Mapping[str, Any], path: Path) -> None:
@@ -66,7 +69,7 @@ def _draw(content: Mapping[str, Any], width: float) -> "Figure":
         title: dict[str, Any] = {"transform": axes.transAxes, "va": "bottom"}
         write(axes, 0, 1.02, f"{content[name]['data']}, side {name}", **title)
     named = ", ".join(content["unseen"])
-    said = f"test samples as names of classes; unseen in training, in colour: {named}"
+    said = f"test samples, each the name of its class; in colour those unseen in training: {named}"
     how: dict[str, Any] = {"transform": axes.transAxes, "color": colour("muted")}
     write(axes, -(side + GAP) / side, -0.05, said, fontsize=FONT - 1, va="top", **how)
     return figure

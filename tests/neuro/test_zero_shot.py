@@ -227,11 +227,18 @@ def test_formed_reservoirs_and_rates_run_too(neuro, recipe):
 def test_components_are_those_of_both_sides_and_their_signs_are_fixed():
     a, b = np.random.default_rng(0).normal(size=(2, 20, 6)) * [[[3]], [[50]]]
     of_a, of_b = principal_components(a, b)
-    unit = np.concatenate([x / np.linalg.norm(x, axis=1, keepdims=True) for x in (a, b)])
-    values = np.linalg.eigvalsh(np.cov(unit.T))[::-1][:2]
-    both = np.concatenate((of_a, of_b))
-    assert np.cov(both.T) == pytest.approx(np.diag(values), abs=1e-12)
+    assert of_a.mean(0) == pytest.approx([0, 0], abs=1e-12)
+    unit = [x / np.linalg.norm(x, axis=1, keepdims=True) for x in (a, b)]
+    values = np.linalg.eigvalsh(np.cov(unit[0].T) + np.cov(unit[1].T))[::-1][:2]
+    assert np.cov(of_a.T) + np.cov(of_b.T) == pytest.approx(np.diag(values), abs=1e-12)
     assert principal_components(-a, -b)[0] == pytest.approx(-of_a)
+
+
+def test_shipped_recipes_are_read_and_say_what_data_they_lack(neuro, tmp_path):
+    for name, data in (("lsm-audio-vision", "fsdd"), ("lsm-brain-vision", "handwriting")):
+        code, _, err = neuro("zero-shot", name, "--root", tmp_path)
+        assert code == 1
+        assert f"error: data set '{data}' is not here" in err
 
 
 @pytest.mark.parametrize(
