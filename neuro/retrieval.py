@@ -36,16 +36,24 @@ class Retrieval:
     def score(self) -> "Score":
         """How many are right, of how many, beside the chance level."""
         right, total = int(np.trace(self.confusion)), int(self.confusion.sum())
-        return Score(right, total, 1 / self.n_gallery_classes)
+        largest = int(self.confusion.sum(axis=1).max())
+        return Score(right, total, 1 / self.n_gallery_classes, largest / total)
 
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """Right answers, and what a guess among the classes of the gallery would reach."""
+    """Right answers, and what they are to be held against.
+
+    Attributes:
+        chance: what a guess among the classes of the gallery reaches.
+        majority: what one answer to all reaches, the class of most queries: more than chance where
+            classes are not equally frequent.
+    """
 
     n_correct: int
     n_queries: int
     chance: float
+    majority: float
 
     @property
     def accuracy(self) -> float:

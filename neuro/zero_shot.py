@@ -24,7 +24,7 @@ from pydantic import (
 
 from hwsim.arrays import AnyArray, IntArray
 from hwsim.crossbar.device_files import load_device
-from neuro.datasets import Binning, Dataset, load
+from neuro.datasets import Binning, Dataset, load, mnist_index
 from neuro.models.lsm import LSM, Reservoir
 from neuro.recipe import Fraction, ReservoirSpec, load_spec
 from neuro.retrieval import check_classes
@@ -71,7 +71,8 @@ class ZeroShotRecipe(BaseModel):
 
     Attributes:
         seeds: of reservoirs and heads, a run each.
-        pairing: "label", by order inside the class; "index", sample i of both.
+        pairing: "label", by order inside the class; "index", sample i of both; where recordings of
+            N-MNIST are paired with `mnist` by index, each with the image that it was made of.
         read: what heads learn on: "counts", whole numbers of spikes; "rates", those over the number
             of steps, 0 to 1, as a sister repository of [Lin2025] has it.
     """
@@ -173,7 +174,9 @@ def load_sides(recipe: ZeroShotRecipe, root: str | None) -> tuple[Side, Side]:
         FileNotFoundError: if a data set is not here.
         ValueError: if one has not the classes of the recipe, or both name them differently.
     """
-    a, b = (_load_side(spec, recipe, root) for spec in (recipe.a, recipe.b))
+    recorded = recipe.a if recipe.pairing == "index" and recipe.b.data == "mnist" else None
+    a = _load_side(recipe.a, recipe, root)
+    b = _load_side(recipe.b, recipe, root, recorded)
     for c in (*recipe.seen, *recipe.unseen):
         names = a.class_names[c], b.class_names[c]
         if names[0] != names[1]:
@@ -184,7 +187,9 @@ def load_sides(recipe: ZeroShotRecipe, root: str | None) -> tuple[Side, Side]:
     return a, b
 
 
-def _load_side(spec: SideSpec, recipe: ZeroShotRecipe, root: str | None) -> Side:
+def _load_side(
+    spec: SideSpec, recipe: ZeroShotRecipe, root: str | None, recorded: SideSpec | None = None
+) -> Side:
     every = (*recipe.seen, *recipe.unseen)
     train = load(spec.data, spec.train, root=root)
     if max(every) >= train.n_classes:
@@ -193,12 +198,26 @@ def _load_side(spec: SideSpec, recipe: ZeroShotRecipe, root: str | None) -> Side
             "in `seen` and `unseen`"
         )
     test = load(spec.data, spec.test, root=root)
+    if recorded is not None:
+        train = _images_of(load(recorded.data, recorded.train, root=root), train)
+        test = _images_of(load(recorded.data, recorded.test, root=root), test)
     return Side(
         spec,
         train=_binned(train, spec.binning, recipe.seen, spec.train_per_class),
         test=_binned(test, spec.binning, every, spec.test_per_class),
         class_names=train.class_names,
     )
+
+
+def _images_of(recordings: Dataset, images: Dataset) -> Dataset:
+    """The MNIST images that recordings of N-MNIST were made of, in their order."""
+    part, index = mnist_index(recordings)
+    if (part != images.split).any():
+        raise ValueError(
+            f"{recordings.name}/{recordings.split} was made of images of mnist/{part[0]}, not of "
+            f"mnist/{images.split}: name that split"
+        )
+    return images.take(index)
 
 
 def _binned(data: Dataset, binning: Binning, classes: Sequence[int], limit: int | None) -> Frames:

@@ -238,6 +238,7 @@ def _over_seeds(scores: list[dict[str, Any]]) -> dict[str, Any]:
         "n_correct": [score["n_correct"] for score in scores],
         "n_queries": n,
         "chance": scores[0]["chance"],
+        "majority": scores[0]["majority"],
         "mean": float(accuracy.mean()),
         "sd": float(accuracy.std(ddof=1)) if len(scores) > 1 else None,
     }

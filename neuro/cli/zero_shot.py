@@ -16,6 +16,7 @@ COLUMNS = {
     "seen_of_all": "seen,\nof all",
     "unseen_of_all": "unseen,\nof all",
 }
+LEVELS = {"chance": "chance", "majority": "always the most frequent class"}
 
 
 def zero_shot(
@@ -73,8 +74,9 @@ def _table(result: dict[str, Any]) -> Table:
         data = result["recipe"][asks]["data"]
         scores = {arm: result["arms"][arm][direction] for arm in ARMS}
         first = next(iter(scores.values()))
-        chance = [f"{100 * first[g]['chance']:.1f} %" for g in COLUMNS]
-        table.add_row(data, "chance", *chance)
+        for i, name in enumerate(("chance", "majority")):
+            levels = [f"{100 * first[g][name]:.1f} %" for g in COLUMNS]
+            table.add_row(data if i == 0 else "", LEVELS[name], *levels)
         for arm, row in scores.items():
             table.add_row("", ARMS[arm], *[_cell(row[g]) for g in COLUMNS])
         table.add_row("", "number of queries", *[f"{first[g]['n_queries']:,}" for g in COLUMNS])

@@ -1,10 +1,13 @@
 """Zero-shot retrieval: scores by hand, pairs that are learnt, and controls that must fail."""
 
 import json
+import os
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from neuro.datasets import Binning, load, mnist_index
 
 from neuro.embeddings import principal_components
 from neuro.retrieval import (
@@ -17,6 +20,7 @@ from neuro.retrieval import (
     wilson_interval,
 )
 from neuro.training.heads import PairSpec, fit_pairs, untrained_projections
+from neuro.zero_shot import load_sides, load_zero_shot
 
 
 @pytest.fixture(autouse=True)
@@ -32,7 +36,7 @@ def test_an_answer_is_the_largest_dot_product_and_of_equal_ones_the_first():
     assert found.answers.tolist() == [0, 3, 3]
     assert found.classes.tolist() == [4, 7]
     assert found.confusion.tolist() == [[1, 1], [0, 1]]
-    assert found.score == Score(n_correct=2, n_queries=3, chance=0.5)
+    assert found.score == Score(2, 3, chance=1 / 2, majority=2 / 3)
 
 
 def test_each_score_has_its_own_gallery_and_its_chance():
@@ -41,11 +45,13 @@ def test_each_score_has_its_own_gallery_and_its_chance():
     a = np.array([[1, 0, 0, 0], [0, 1, 0, 0], [1, 0, 1, 0], [0, 1, 0, 1]])
     y = np.arange(4)
     found = evaluate(a, y, b, y, seen=(0, 1), unseen=(2, 3))
-    assert found.a_to_b.seen == found.a_to_b.unseen == Score(2, 2, 1 / 2)
-    assert found.a_to_b.seen_of_all == Score(2, 2, 1 / 4)
-    assert found.a_to_b.unseen_of_all == Score(0, 2, 1 / 4)
-    assert found.b_to_a.unseen == Score(2, 2, 1 / 2)
-    assert found.as_dict()["b_to_a"]["seen"] == {"n_correct": 2, "n_queries": 2, "chance": 0.5}
+    assert found.a_to_b.seen == found.a_to_b.unseen == Score(2, 2, 1 / 2, 1 / 2)
+    assert found.a_to_b.seen_of_all == Score(2, 2, 1 / 4, 1 / 2)
+    assert found.a_to_b.unseen_of_all == Score(0, 2, 1 / 4, 1 / 2)
+    assert found.b_to_a.unseen == Score(2, 2, 1 / 2, 1 / 2)
+    assert found.as_dict()["b_to_a"]["seen"] == {
+        "n_correct": 2, "n_queries": 2, "chance": 0.5, "majority": 0.5,
+    }  # fmt: skip
 
 
 def test_what_is_random_is_at_its_chance():
@@ -73,7 +79,7 @@ def test_a_wilson_interval_is_the_published_one():
         (15, 148, (0.0624, 0.1605)),
         (0, 20, (0.0, 0.1611)),
     ):
-        assert wilson_interval(Score(right, n, 0.5)) == pytest.approx(expected, abs=5e-5)
+        assert wilson_interval(Score(right, n, 0.5, 0.5)) == pytest.approx(expected, abs=5e-5)
 
 
 def tokens(n_classes, each, n_features, draw):
@@ -207,8 +213,31 @@ def test_a_run_has_all_arms_of_all_seeds_and_goes_on_where_it_stopped(neuro, rec
     assert (folder / "embeddings.svg").read_bytes() == figure
     code, table, err = neuro("zero-shot", recipe(), "--seed", "1")
     assert "chance                                         16.7 %" in table
+    assert "always the most frequent class" in table
     assert "one seed, each with reservoirs of its own; after epoch 3, the last" in table
     assert "±" not in table.split("one seed")[0]
+
+
+def test_by_index_recordings_meet_the_images_that_they_were_made_of(recipe):
+    root = os.environ.get("NEURO_DATA", "")
+    if not (Path(root) / "mnist/train-images-idx3-ubyte.gz").is_file():
+        pytest.skip("set NEURO_DATA to a folder with mnist/train-images-idx3-ubyte.gz")
+    images = recipe(
+        [
+            ("seeds", 'pairing = "index"\nseeds'),
+            ('data = "digits"', 'data = "nmnist-slice"'),
+            ("train_per_class = 8\ntest_per_class = 6\n", ""),
+            ('[b]\ndata = "nmnist-slice"', '[b]\ndata = "mnist"'),
+            ('polarity = "off", clip = 1, crop = 16', "spikes = 4"),
+        ]
+    )
+    a, b = load_sides(load_zero_shot(images), root)
+    assert np.array_equal(a.train.labels, b.train.labels)
+    assert np.array_equal(a.test.labels, b.test.labels)
+    recordings = load("nmnist-slice", "test")
+    chosen = recordings.take(np.flatnonzero(recordings.labels <= 8))
+    whose = load("mnist", "test", root=root).take(mnist_index(chosen)[1])
+    assert np.array_equal(b.test.frames, whose.binned(Binning(n_steps=8, spikes=4))[0])
 
 
 def test_formed_reservoirs_and_rates_run_too(neuro, recipe):
@@ -235,8 +264,9 @@ def test_components_are_those_of_both_sides_and_their_signs_are_fixed():
 
 
 def test_shipped_recipes_are_read_and_say_what_data_they_lack(neuro, tmp_path):
-    for name, data in (("lsm-audio-vision", "fsdd"), ("lsm-brain-vision", "handwriting")):
-        code, _, err = neuro("zero-shot", name, "--root", tmp_path)
+    lacks = {"audio-vision": "fsdd", "brain-vision": "handwriting", "event-image": "nmnist-small"}
+    for name, data in lacks.items():
+        code, _, err = neuro("zero-shot", f"lsm-{name}", "--root", tmp_path)
         assert code == 1
         assert f"error: data set '{data}' is not here" in err
 
