@@ -32,10 +32,10 @@ SEEN, UNSEEN = (1, 2, 3, 4, 5, 6, 7), (8, 9)  # [Lin2025]
 WAYS = ("a_to_v", "v_to_a")
 N_OUT = 64
 # Chosen with seed 0 by the seen digits of the parts "hold", before any test was run. Embeddings of
-# length one, as in [Radford2021], reached 83 % there; raw ones at temperature 1, as the reservoirs'
-# projections are trained, 55 %, for their dot products start at tens.
+# length one, as in [Radford2021], heard 83 % of them right there after six epochs; raw ones, as the
+# projections of reservoirs have them, 47 %: their dot products start at tens.
 TEMPERATURE = 0.1
-SPEC = HeadSpec(epochs=10, batch_size=32, lr=3e-4)
+SPEC = HeadSpec(epochs=20, batch_size=32, lr=1e-3)
 
 
 class Pair(nn.Module):

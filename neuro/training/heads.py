@@ -225,6 +225,8 @@ def fit_last(
     spec: HeadSpec,
     seed: int,
     watch: Mapping[str, Callable[[Head], float]] | None = None,
+    *,
+    clip_norm: float | None = None,
 ) -> FittedHead[Head]:
     """Train any module on batches of tensors; nothing here that a small step would feel.
 
@@ -233,6 +235,7 @@ def fit_last(
         tensors: equally long. order: which of them make a batch. `spec.scale` is the caller's.
         seed: of the batches; of torch's own generator too, if the module draws from it.
         watch: called after every epoch, by name; what they return is in the history.
+        clip_norm: a longer gradient, of all weights together, is shortened to it.
 
     Raises:
         ValueError: if a loss, or a weight after the last step, is not finite.
@@ -248,6 +251,7 @@ def fit_last(
             accelerator="cpu",
             devices=1,
             num_sanity_val_steps=0,
+            gradient_clip_val=clip_norm,
             **settings,
         )
         try:

@@ -1,17 +1,19 @@
 """Trained networks of a reservoir's sizes: its spikes before training, gradients, cost by hand."""
 
+import copy
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 from neuro.datasets.interface import Binning
+from torch.nn.functional import cross_entropy
 
 from experiments.lsm import baselines, tasks, trained, trained_pairs
 from experiments.lsm.training_cost import Macs, training_macs
 from neuro.models.lsm import LSM, Reservoir
 from neuro.models.srnn import RNN, SRNN, at_threshold, steps_first
-from neuro.training.heads import HeadSpec
+from neuro.training.heads import HeadSpec, fit_last
 
 START = Reservoir.gaussian(12, 30, np.random.default_rng(0), scale=0.3, decay_v=0.9, v_th=5.0)
 FRAMES = (np.random.default_rng(1).random((6, 20, 3, 4)) < 0.3).astype(np.uint8)
@@ -39,7 +41,7 @@ def test_all_weights_get_a_gradient(arm):
     net = networks()[arm]
     logits = net(X)
     assert logits.shape == (6, 5)
-    torch.nn.functional.cross_entropy(logits, torch.arange(6) % 5).backward()
+    cross_entropy(logits, torch.arange(6) % 5).backward()
     assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in net.parameters())
 
 
@@ -59,6 +61,23 @@ def test_the_plain_network_reads_the_mean_of_its_states():
         h = torch.tanh(x @ r.weight_ih_l0.T + r.bias_ih_l0 + h @ r.weight_hh_l0.T + r.bias_hh_l0)
         states.append(h)
     torch.testing.assert_close(net(X), net.head(torch.stack(states).mean(0)))
+
+
+def test_a_long_gradient_is_shortened_as_torch_does():
+    net = networks()["rnn"]
+    plain, y = copy.deepcopy(net), torch.arange(6) % 5
+    spec = HeadSpec(epochs=3, batch_size=6, lr=1e-2)
+    fit_last(
+        net, lambda i: cross_entropy(net(X[:, i]), y[i]), (torch.arange(6),),
+        lambda _: [torch.arange(6)], spec, 0, clip_norm=1e-3,
+    )  # fmt: skip
+    optimiser = torch.optim.Adam(plain.parameters(), lr=1e-2)
+    for _ in range(3):
+        optimiser.zero_grad()
+        cross_entropy(plain(X), y).backward()
+        assert torch.nn.utils.clip_grad_norm_(plain.parameters(), 1e-3) > 0.1
+        optimiser.step()
+    torch.testing.assert_close(net.state_dict(), plain.state_dict())
 
 
 def test_the_cost_of_training_is_counted_by_hand():
