@@ -58,3 +58,19 @@ def supervised_contrastive(logits: Tensor, labels_a: Tensor, labels_b: Tensor) -
     to_b = (logits.log_softmax(1) * same).sum(1) / of_a
     to_a = (logits.log_softmax(0) * same).sum(0) / of_b
     return -(to_b.mean() + to_a.mean()) / 2
+
+
+def prototypical(
+    queries: Tensor, supports: Tensor, labels: Tensor, temperature: float = 1.0
+) -> Tensor:
+    """Cross-entropy of `-|query - mean of a class's supports|^2 / temperature` [Snell2017].
+
+    Args:
+        queries: (pairs, dimensions). supports: of the other side, (pairs, dimensions).
+        labels: of both, (pairs,).
+    """
+    classes, of = labels.unique(return_inverse=True)
+    same = (of[None, :] == torch.arange(len(classes), device=of.device)[:, None]).to(supports.dtype)
+    means = same @ supports / same.sum(1, keepdim=True)
+    apart = (queries[:, None] - means[None]).square().sum(2)
+    return F.cross_entropy(-apart / temperature, of)

@@ -11,6 +11,7 @@ from torch.nn.functional import cross_entropy
 
 from experiments.lsm import baselines, tasks, trained, trained_pairs
 from experiments.lsm.training_cost import Macs, training_macs
+from neuro.models.contrastive import prototypical
 from neuro.models.lsm import LSM, Reservoir
 from neuro.models.srnn import RNN, SRNN, at_threshold, steps_first
 from neuro.training.heads import HeadSpec, fit_last
@@ -124,9 +125,10 @@ def test_a_classifier_is_measured_the_same_twice(arm):
 
 
 @pytest.mark.usefixtures("tiny")
-def test_trained_pairs_are_measured_the_same_twice():
+@pytest.mark.parametrize("arm", ["srnn", "prototypes"])
+def test_trained_pairs_are_measured_the_same_twice(arm):
     """Two recordings of each digit in the test: 14 queries of seen digits and 4 of unseen ones."""
-    case = baselines.cases([0])[-1]
+    case = next(c for c in baselines.cases([0]) if c.arm == arm)
     found = baselines.measure(case)
     assert found == baselines.measure(case)
     for way in ("a_to_v", "v_to_a"):
@@ -136,3 +138,18 @@ def test_trained_pairs_are_measured_the_same_twice():
         assert found[f"{way}_unseen_min"] <= last <= found[f"{way}_unseen_max"]
     assert found["pairs"] == 35
     assert found["train_macs_head"] == 2 * 3 * 200 * 64 * 35 * 2
+
+
+def test_prototypes_are_the_nearest_means():
+    """Distances by hand, in the loss and in the answers."""
+    q, s = np.random.default_rng(0).normal(size=(2, 6, 3))
+    labels = np.array([7, 4, 4, 7, 9, 9])
+    means = np.stack([s[labels == c].mean(0) for c in (4, 7, 9)])
+    apart = ((q[:, None] - means) ** 2).sum(2)
+    exp, own = np.exp(-apart / 0.5), np.array([1, 0, 0, 1, 2, 2])
+    loss = prototypical(*(torch.tensor(x) for x in (q, s, labels)), 0.5)
+    assert loss.item() == pytest.approx(-np.log(exp[range(6), own] / exp.sum(1)).mean())
+    asked = trained_pairs.nearest_mean(q, labels, s, labels)
+    answers = (asked.queries @ asked.gallery.T).argmax(1)
+    np.testing.assert_array_equal(answers, apart.argmin(1))
+    assert asked.gallery_labels.tolist() == [4, 7, 9]
