@@ -15,6 +15,7 @@ from hwsim.crossbar.device import Device
 from hwsim.crossbar.device_files import load_device
 from hwsim.crossbar.formed import FormedPairs, Found, found_cells, found_together
 from hwsim.crossbar.joined import check_join, together
+from hwsim.crossbar.kept import reduced
 from hwsim.crossbar.seeds import RANGES, stream_of
 from hwsim.crossbar.spec import Array, CrossbarChip, check_crossbar
 from hwsim.crossbar.unrolled import (
@@ -27,7 +28,7 @@ from hwsim.crossbar.unrolled import (
     row_inputs,
 )
 from hwsim.crossbar.weights import Coding
-from hwsim.crossbar.wires import Wires, reduce_array
+from hwsim.crossbar.wires import Wires
 from hwsim.inputs import Samples, inputs_of
 from hwsim.mapping.violation import DoesNotFit, Violation
 from hwsim.network import Network, Projection
@@ -363,7 +364,7 @@ def _ranged(plan: CrossbarPlan, block: Block, x: FloatArray) -> Block:
     chip, inputs = plan.chip, block.inputs
     if chip.output.kind == "sense" or chip.output.bits is None:
         return block
-    g = block.coding.sensed(reduce_array(block.wanted, plan.wires).g_eff)
+    g = block.coding.sensed(reduced(block.wanted, plan.wires).g_eff)
     pulses = [lines for _, lines in inputs.pulses(inputs.driven(x / block.x_full))]
     currents = np.concatenate(pulses) @ g * chip.array.v_read_volt
     if not currents.any():  # nothing is known of what it will see

@@ -7,10 +7,10 @@ import numpy as np
 from hwsim.arrays import AnyArray, FloatArray
 from hwsim.crossbar.converters import Converters, SenseAmps
 from hwsim.crossbar.gated import GatedArray
+from hwsim.crossbar.kept import reduced
 from hwsim.crossbar.made import MadeChip, converters
 from hwsim.crossbar.plan import Block
 from hwsim.crossbar.products import Cells, Exact, Fast
-from hwsim.crossbar.wires import reduce_array
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -74,7 +74,7 @@ def ready_at(
     plan, array = made.plan, made.plan.chip.array
     for i, (block, cells) in enumerate(zip(plan.blocks, made.cells, strict=True)):
         g, coding, found = cells.at(time_s, temperature_k), block.coding, converters(made, i)
-        linear = reduce_array(g, plan.wires)
+        linear = reduced(g, plan.wires)
         sd = np.broadcast_to(cells.read_sd(time_s, temperature_k), g.shape)
         share = np.divide(linear.g_eff, g, out=np.ones_like(g), where=g > linear.g_eff)
         noise = np.sqrt(coding.sensed_variance((sd * share) ** 2)) if sd.any() else None

@@ -13,6 +13,8 @@ from hwsim.crossbar import (
     load_device,
     simulate_crossbar,
 )
+from hwsim.crossbar.kept import reduced
+from hwsim.crossbar.wires import Wires, reduce_array
 from tests.crossbar_chips import EXACT, IDEAL, chip_with, spikes
 
 TAOX = load_device("taox-40nm")
@@ -216,3 +218,18 @@ def test_weights_rounded_to_float32_are_still_those_of_the_cells():
 def test_cells_that_are_no_formed_pairs_are_refused(act, said):
     with pytest.raises(ValueError, match=said):
         act()
+
+
+def test_reductions_are_kept_and_are_those_of_the_cells():
+    g = np.random.default_rng(0).uniform(1e-6, 2e-5, (12, 10))
+    wires = Wires(r_word_ohm=2.0, r_bit_ohm=3.0)
+    once, other = reduced(g, wires), reduced(g, Wires(r_word_ohm=2.0, r_bit_ohm=4.0))
+    assert np.array_equal(once.g_eff, reduce_array(g, wires).g_eff)
+    assert reduced(g.copy(), wires) is once
+    assert not np.array_equal(once.g_eff, other.g_eff)
+    moved = g.copy()
+    moved[3, 4] *= 1.001
+    assert not np.array_equal(reduced(moved, wires).g_eff, once.g_eff)
+    assert np.array_equal(reduced(g.T, wires).g_eff, reduce_array(g.T, wires).g_eff)
+    with pytest.raises(ValueError, match="read-only"):
+        once.g_eff[0, 0] = 0.0
