@@ -136,6 +136,38 @@ def with_adc_bits(chip: CrossbarChip, bits: int | None) -> CrossbarChip:
     return CrossbarChip.model_validate(plain)
 
 
+def with_array_size(chip: CrossbarChip, rows: int, columns: int) -> CrossbarChip:
+    """A chip with as many cells in arrays of another size, rules of thumb for what that changes.
+
+    A word line and its driver go with its cells, the columns; latches, leakage and logic beside an
+    array with its rows and columns together. A bit line is kept: its clamp takes nearly all of it.
+    So are wires and pulses: lines are short against them.
+
+    Raises:
+        ValueError: for no row, or fewer columns than a weight takes.
+    """
+    chip = check_crossbar(chip)
+    if rows < 1 or columns < 1:
+        raise ValueError(f"arrays of {rows} x {columns} cells: give 1 or more rows and columns")
+    a = chip.array
+    along, around = columns / a.columns, (rows + columns) / (a.rows + a.columns)
+    size = f"{rows} x {columns} instead of {a.rows} x {a.columns}"
+    plain = chip.model_dump(by_alias=True)
+    for factor, names in (
+        (along, ("energy.wordline", "energy.driver")),
+        (around, ("energy.control", "power.array", "area.digital")),
+    ):
+        for name in names:
+            group, _, field = name.partition(".")
+            constant = _changed(chip.constants()[name], factor, 0.0, f"x {factor:.3g}, {size}")
+            plain[group][field] = constant.model_dump(by_alias=True)
+    count = max(1, a.count * a.rows * a.columns // (rows * columns))
+    plain["array"] |= {"rows": rows, "columns": columns, "count": count}
+    if (rows, columns) != (a.rows, a.columns):
+        plain["name"] += f"-{rows}x{columns}"
+    return CrossbarChip.model_validate(plain)
+
+
 def at_node(chip: CrossbarChip, node_m: float) -> CrossbarChip:
     """The same chip in another technology: device, voltage and array stay, constants follow.
 

@@ -8,7 +8,13 @@ from hypothesis import strategies as st
 import hwsim
 import hwsim.crossbar
 from hwsim.crossbar.macro import mean_conductance, per_operation, published
-from hwsim.crossbar.scaling import adc_energy, at_node, scaling, with_adc_bits
+from hwsim.crossbar.scaling import (
+    adc_energy,
+    at_node,
+    scaling,
+    with_adc_bits,
+    with_array_size,
+)
 from hwsim.crossbar.spec import CrossbarChip
 
 RRAM = hwsim.load_chip("rram-40nm")
@@ -152,3 +158,26 @@ def test_the_preset_lies_among_the_published_macros_of_its_family():
     assert published("no such device") == ()
     formed = mean_conductance(hwsim.crossbar.load_device("taox-40nm"))
     assert formed == pytest.approx((0.505 * 0.1 + 0.495 * 12.31) / 1e6, rel=0.03)
+
+
+def test_arrays_of_another_size_hold_as_many_cells():
+    small = with_array_size(RRAM, 128, 256)
+    assert (small.array.rows, small.array.columns) == (128, 256)
+    assert small.array.count == 64 * 512 * 512 // (128 * 256)
+    for name, factor in (
+        ("energy.wordline", 256 / 512),
+        ("energy.driver", 256 / 512),
+        ("energy.control", 384 / 1024),
+        ("power.array", 384 / 1024),
+        ("area.digital", 384 / 1024),
+        ("energy.bitline", 1.0),
+        ("energy.adc", 1.0),
+    ):
+        ratio = small.constants()[name].value / RRAM.constants()[name].value
+        assert ratio == pytest.approx(factor), name
+    assert small.name == "rram-40nm-128x256"
+    assert with_array_size(RRAM, 512, 512) == RRAM
+    with pytest.raises(ValueError, match="0 x 512 cells"):
+        with_array_size(RRAM, 0, 512)
+    with pytest.raises(ValueError, match="columns"):
+        with_array_size(RRAM, 512, 1)
