@@ -118,7 +118,7 @@ class Bench:
             },
             "scores": scores,
             "epochs": history,
-            "embeddings": self._embeddings(head, counts),
+            "embeddings": self.embeddings(head, counts),
         }
 
     def _read(self, counts: Sequence[Counts]) -> tuple[Counts, Counts]:
@@ -184,7 +184,7 @@ class Bench:
             for name, group in groups.items()
         }
 
-    def _embeddings(self, head: Projections, counts: tuple[Counts, Counts]) -> dict[str, Any]:
+    def embeddings(self, head: Projections, counts: tuple[Counts, Counts]) -> dict[str, Any]:
         """What the figure shows: both sides' test samples in two dimensions."""
         sides = {
             name: {"data": side.spec.data, "points": points.round(4).tolist(),

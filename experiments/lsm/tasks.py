@@ -55,15 +55,18 @@ class Task:
         volt: float | None = None,
         device: Device | None = None,
     ) -> Reservoir:
-        """Weights of cells formed by chance; their spread is that of the Gaussian ones.
+        """Weights of cells formed by chance, whose spread is that of the Gaussian ones.
 
+        Of other sizes they are scaled so that all that a neuron hears together has that spread.
         The gain from conductance to weight is digital, one number of a chip.
         """
         device = device or load_device("taox-40nm")
         how = {"device": device, "decay_v": self.decay_v, "v_th": self.v_th, "breakdown_volt": volt}
+        n = n_inputs(self)
         scale = self.scale * INPUT_STATISTICS[1] / spread_microsiemens(device, volt)
+        scale *= np.sqrt((n + N_NEURONS) / (n + n_neurons))
         return Reservoir.formed(
-            n_inputs(self), n_neurons, np.random.default_rng(seed), scale=scale, **how
+            n, n_neurons, np.random.default_rng(seed), scale=scale, **how
         )  # fmt: skip
 
 

@@ -1,0 +1,95 @@
+"""Measure, keep, draw: `NEURO_DATA=DIR python -m experiments.lsm.run`.
+
+Keeps the numbers of every finished case in ../resistive-lsm/results.csv; a rerun skips the cases it
+has, unless they were measured by another version. Prints the tables that README.md shows and draws
+its figures.
+"""
+
+import argparse
+import os
+import time
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import as_completed as completed
+from importlib.metadata import version
+from multiprocessing import get_context
+
+from rich.console import Console
+from rich.progress import MofNCompleteColumn, Progress, TimeElapsedColumn
+
+from experiments.lsm import rows
+from experiments.lsm.rows import Case, Numbers
+from experiments.lsm.tasks import FOLDER
+
+RESULTS = FOLDER / "results.csv"
+
+
+def all_cases() -> list[Case]:
+    """In the order of the table."""
+    from experiments.lsm import baselines, supervised, zero
+
+    return [*supervised.cases(), *zero.cases(), *baselines.cases()]
+
+
+def measure(case: Case) -> Numbers:
+    """The numbers of any case, and the processor time that it took."""
+    from experiments.lsm import baselines, supervised, zero
+
+    started = time.process_time()
+    if case.part in ("zero", "zero-pairs"):
+        found = zero.measure(case)
+    elif case.part.startswith("baselines"):
+        found = dict(baselines.measure(case))
+    else:
+        found = supervised.measure(case)
+    return found | {"cpu_s": round(time.process_time() - started, 1)}
+
+
+def one_thread() -> None:
+    """Processes of one thread each are faster than one of many."""
+    import torch
+
+    torch.set_num_threads(1)
+
+
+def measured(cases: list[Case], jobs: int) -> Iterator[tuple[Case, Numbers]]:
+    """Cases as they are finished."""
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"):
+        os.environ[name] = "1"  # of the processes that are started here
+    with ProcessPoolExecutor(jobs, get_context("spawn"), one_thread) as pool:
+        asked = {pool.submit(measure, case): case for case in cases}
+        try:
+            for future in completed(asked):
+                yield asked[future], future.result()
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+
+
+def main() -> None:
+    """Measure what is missing, keep it, say what came out."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--jobs", type=int, default=2, help="processes, of one thread each")
+    parser.add_argument("--parts", nargs="*", help="e.g. supervised chips; by default all")
+    asked = parser.parse_args()
+    FOLDER.mkdir(exist_ok=True)
+    cases, found = all_cases(), rows.read(RESULTS)
+    missing = [
+        c for c in cases if c.key not in found and (not asked.parts or c.part in asked.parts)
+    ]
+    columns = (*Progress.get_default_columns(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        task = bar.add_task("cases", total=len(missing))
+        for case, numbers in measured(missing, asked.jobs):
+            found[case.key] = numbers
+            rows.write(RESULTS, found, [c.key for c in cases], version("neuro-hwsim"))
+            bar.advance(task)
+    from experiments.lsm.figures import draw_all
+    from experiments.lsm.summary import summary
+
+    print(summary(found))
+    draw_all(found)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,278 @@
+"""The tables of README.md, from the numbers of results.csv."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from experiments.lsm.costs import (
+    PAPER_ENERGY,
+    PAPER_TRAINING,
+    energies,
+    known,
+    mean_of,
+    of_seeds,
+    trainings,
+    trainings_zero,
+)
+from experiments.lsm.rows import Found, Numbers, mean_sd
+from experiments.lsm.supervised import NOISES, SCALES, SWEEPS
+from experiments.lsm.tasks import TASKS
+from experiments.lsm.training_cost import Macs
+from experiments.lsm.zero import ARMS, RECIPES
+
+SAID = {
+    "lsm": "reservoir, Gaussian weights",
+    "formed": "reservoir, weights of formed cells",
+    "no-recurrence": "reservoir without recurrence",
+    "raw": "**counts of the raw input**",
+    "paper-head": "reservoir, head of the paper (Adam 1e-4, 100 epochs)",
+    "loihi1": "reservoir in Loihi 1's integers",
+    "loihi2": "reservoir in Loihi 2's integers",
+    "srnn-ann": "trained SRNN, linear head on counts",
+    "srnn-snn": "trained SRNN, spiking head",
+    "rnn": "trained RNN",
+}
+PAPER = {  # of [Lin2025]: N-MNIST, N-TIDIGITS
+    "lsm": (89.11, 70.79), "srnn-ann": (96.96, 82.62), "srnn-snn": (93.93, 63.75),
+    "rnn": (96.23, 75.54),
+}  # fmt: skip
+ZERO = {
+    "rates": "reservoirs, the recipe as it ships",
+    "counts": "reservoirs, raw counts as the paper's code",
+    "cold": "reservoirs, length one, temperature 0.1",
+    "supervised": "reservoirs, supervised contrastive, 0.1",
+    "d128": "reservoirs, 128 dimensions",
+    "no-recurrence": "reservoirs without recurrence",
+    "chip": "reservoirs on chips of formed cells",
+    "raw": "**counts of the raw inputs**",
+    "untrained": "**untrained projections**",
+    "shuffled": "**shuffled pairs**",
+}
+GALLERIES = ("seen", "unseen", "seen_of_all", "unseen_of_all")
+
+
+def percents(rows: Sequence[Numbers], right: str, total: str = "n_test") -> list[float]:
+    """Right answers of a hundred, by seed."""
+    return [100 * known(row[right]) / known(row[total]) for row in rows]
+
+
+def said(values: Sequence[float], digits: int = 1) -> str:
+    """Mean and standard deviation."""
+    mean, sd = mean_sd(values)
+    return f"{mean:.{digits}f} ± {sd:.{digits}f}" if len(values) > 1 else f"{mean:.{digits}f}"
+
+
+def banded(values: Sequence[float]) -> str:
+    """Mean, and between which nine of ten lie."""
+    low, high = np.percentile(values, (5, 95))
+    return f"{np.mean(values):.1f} [{low:.1f}, {high:.1f}]"
+
+
+def table(head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
+    """A table in Markdown."""
+    rows = [head, ["-"] * len(head), *lines]
+    return "\n".join("| " + " | ".join(row) + " |" for row in rows).replace("| - ", "|-")
+
+
+def supervised(found: Found) -> str:
+    """Every arm on both tasks."""
+    head = ["test accuracy, %"]
+    for task in TASKS.values():
+        head += [task.said, "rate", "paper"]
+    lines = []
+    for arm, name in SAID.items():
+        part = "supervised" if of_seeds(found, "supervised", "nmnist", arm) else "baselines"
+        cells = [name]
+        for i, task in enumerate(TASKS):
+            rows = of_seeds(found, part, task, arm)
+            paper = f"{PAPER[arm][i]:.2f}" if arm in PAPER else ""
+            if not rows:
+                cells += ["", "", paper]
+                continue
+            rate = f"{mean_of(rows, 'rate'):.3f}" if "rate" in rows[0] else ""
+            cells += [f"{said(percents(rows, 'test_correct'))} ({len(rows)})", rate, paper]
+        lines.append(cells)
+    return table(head, lines)
+
+
+def chips(found: Found) -> str:
+    """Software and silicon, of the same cells."""
+    head = ["test accuracy, %, mean [5 %, 95 %] of 30 chips", *(t.said for t in TASKS.values())]
+    arms = {
+        "software_correct": "the cells' weights in software",
+        "chip_correct": "on the chip, its own head",
+        "carried_correct": "on the chip, the head of the software",
+    }
+    rows = {task: of_seeds(found, "chips", task, "formed") for task in TASKS}
+    lines = [[name, *(banded(percents(rows[t], right)) for t in TASKS)]
+             for right, name in arms.items()]  # fmt: skip
+    lost = []
+    for task in TASKS:
+        a, b = (percents(rows[task], f"{n}_correct") for n in ("software", "chip"))
+        gaps = [y - x for x, y in zip(a, b, strict=True)]
+        mean, sd = mean_sd(gaps)
+        lost.append(f"{mean:+.2f} ± {2 * sd / len(gaps) ** 0.5:.2f}")
+    lines.append(["chip − software, points, ± twice its standard error", *lost])
+    some = {task: [r for r in rows[task] if "plain_correct" in r] for task in TASKS}
+    lines.append(["on 5 chips without correction of the sums",
+                  *(said(percents(some[t], "plain_correct")) for t in TASKS)])  # fmt: skip
+    for name, label in (("software_rate", "rate in software"), ("rate", "rate on the chip")):
+        lines.append([label, *(f"{mean_of(rows[t], name):.4f}" for t in TASKS)])
+    paper = [f"{t.paper_software:.2f} / {t.paper_chip:.2f}" for t in TASKS.values()]
+    lines.append(["paper, software / chip", *paper])
+    return table(head, lines)
+
+
+def noise(found: Found) -> str:
+    """Accuracy against noise of reading."""
+    head = ["noise of one read, of the spread of weights", *(f"{100 * v:g} %" for v in NOISES)]
+    lines = []
+    for name, task in TASKS.items():
+        rows = of_seeds(found, "chips", name, "formed")
+        cells = [banded(percents(rows, f"noise_{v:g}_correct")) for v in NOISES]
+        lines.append([task.said, *cells])
+    return table(head, lines)
+
+
+def swept(found: Found, part: str, task: str, arm: str, name: str, value: float) -> list[Numbers]:
+    """Numbers of all seeds at one value of a sweep."""
+    wanted = (part, task, arm, name, f"{value:g}")
+    rows = [(int(k[5]), n) for k, n in found.items() if k[:5] == wanted]
+    return [numbers for _, numbers in sorted(rows, key=lambda row: row[0])]
+
+
+def scale(found: Found) -> str:
+    """Firing rates and accuracies of the sweep of the weights' scale."""
+    lines = []
+    for name, task in TASKS.items():
+        every = [swept(found, "scale", name, "lsm", "scale", v) for v in SCALES]
+        lines.append([f"{task.said}: weight per µS", *(f"{task.scale * v:.3g}" for v in SCALES)])
+        lines.append(["spikes per neuron and step", *(f"{mean_of(r, 'rate'):.4f}" for r in every)])
+        lines.append(["test, %", *(said(percents(r, "test_correct")) for r in every)])
+    return table(["scale, times the paper's", *(f"{v:g}" for v in SCALES)], lines)
+
+
+def as_is(found: Found, task: str) -> list[Numbers]:
+    """The chip as it is: the 30 chips' first seeds, as many as sweeps have."""
+    return of_seeds(found, "chips", task, "formed")[:3]
+
+
+AS_IS = {"volt": 3.432, "spread": 1.0, "size": 200.0, "array": 512.0}
+LABELS = {
+    "volt": "forming voltage, V", "spread": "spread of formed cells, times the measured",
+    "size": "neurons", "array": "side of an array, cells",
+}  # fmt: skip
+
+
+def points(found: Found, task: str, name: str) -> list[tuple[float, list[Numbers]]]:
+    """A sweep in order, the chip as it is among it."""
+    out = [(v, swept(found, "sweep", task, "formed", name, v)) for v in SWEEPS[name]]
+    return sorted([*out, (AS_IS[name], as_is(found, task))], key=lambda pair: pair[0])
+
+
+def sweeps(found: Found) -> str:
+    """Accuracy, rate, energy and area of every sweep on the chip."""
+    head = ["", "value", "pristine cells", "test, %", "spikes per neuron and step",
+            "nJ an inference", "arrays", "mm²"]  # fmt: skip
+    texts = []
+    for task, spec in TASKS.items():
+        lines = []
+        for name in SWEEPS:
+            for value, rows in points(found, task, name):
+                if not rows:
+                    continue
+                there = "pristine" in rows[0]
+                lines.append([
+                    LABELS[name], f"{value:g}",
+                    f"{100 * mean_of(rows, 'pristine'):.0f} %" if there else "50 %",
+                    said(percents(rows, "chip_correct")), f"{mean_of(rows, 'rate'):.3f}",
+                    f"{1e9 * mean_of(rows, 'energy_j'):.0f}", f"{mean_of(rows, 'arrays'):.0f}",
+                    f"{1e6 * mean_of(rows, 'area_m2'):.2f}",
+                ])  # fmt: skip
+        texts.append(f"{spec.said}, 3 chips each:\n\n{table(head, lines)}")
+    return "\n\n".join(texts)
+
+
+def zero(found: Found, task: str) -> str:
+    """Retrieval after the last epoch, in all galleries; the range over epochs as a warning."""
+    head = ["right answers, %", "seen (14 %)", "unseen (50 %)", "seen of all (11 %)",
+            "unseen of all (11 %)", "back: seen", "back: unseen",
+            "unseen over epochs, least and most"]  # fmt: skip
+    lines = []
+    for arm, name in ZERO.items():
+        rows = of_seeds(found, "zero", task, arm) if arm in ARMS[task] else []
+        if rows:
+            lines.append([name, *_scores(rows, "a_to_b", "b_to_a"),
+                          _range(rows, "a_to_b_unseen_least", "a_to_b_unseen_most")])  # fmt: skip
+    rows = of_seeds(found, "baselines-zero", "atv", "srnn") if task == "audio-vision" else []
+    if rows:
+        lines.append([f"trained SRNNs, contrastive ({len(rows)} seeds)",
+                      *_scores(rows, "a_to_v", "v_to_a"),
+                      _range(rows, "a_to_v_unseen_min", "a_to_v_unseen_max")])  # fmt: skip
+    if task == "audio-vision":
+        paper = {"LSM, d 64, software": "66.1", "LSM, d 64, chip": "67.42", "SRNN": "82.28"}
+        unseen = {"LSM, d 64, software": "88.0", "LSM, d 64, chip": "87.5", "SRNN": "74.0"}
+        lines += [[f"paper, best checkpoint: {n}", paper[n], unseen[n], *[""] * 5] for n in paper]
+    return table(head, lines)
+
+
+def _scores(rows: Sequence[Numbers], there: str, back: str) -> list[str]:
+    wanted = [(there, g) for g in GALLERIES] + [(back, g) for g in ("seen", "unseen")]
+    return [said(percents(rows, f"{way}_{g}_correct", f"{way}_{g}_queries")) for way, g in wanted]
+
+
+def _range(rows: Sequence[Numbers], least: str, most: str) -> str:
+    if least not in rows[0]:
+        return ""
+    low, high = (100 * f(known(r[n]) for r in rows) for f, n in ((min, least), (max, most)))
+    return f"{low:.0f} to {high:.0f}"
+
+
+def training(found: Found) -> str:
+    """Multiply-accumulates of training, and their ratio."""
+    head = ["training", "encoder, once or in every epoch", "head", "ratio to the reservoir's head",
+            "the same with its one pass counted"]  # fmt: skip
+    lines = []
+    for task, spec in TASKS.items():
+        every = trainings(found, task)
+        lines += [_training(f"{spec.said}: {SAID[arm]}", m, every["lsm"])
+                  for arm, m in every.items()]  # fmt: skip
+    pair = trainings_zero(found)
+    lines += [_training(f"audio and vision: {arm}", m, pair["lsm"]) for arm, m in pair.items()]
+    lines.append([f"paper: {PAPER_TRAINING}", *[""] * 4])
+    return table(head, lines)
+
+
+def _training(name: str, macs: Macs, lsm: Macs) -> list[str]:
+    return [name, f"{macs.encoder:.3g}", f"{macs.head:.3g}", f"{macs.total / lsm.head:,.0f}",
+            f"{macs.total / lsm.total:,.1f}"]  # fmt: skip
+
+
+def energy(found: Found) -> str:
+    """An inference of the reservoir on the crossbar and on digital hardware, by component."""
+    head = ["an inference of the encoder", "nJ [10 %, 90 %]", "times the RRAM's [10 %, 90 %]",
+            "by component, nJ"]  # fmt: skip
+    texts = []
+    for task, spec in TASKS.items():
+        every = energies(found, task)
+        lines = []
+        for one in every:
+            ratio, low, high = one.ratio(every[0])
+            parts = ", ".join(f"{name} {1e9 * j:.3g}" for name, j in one.parts.items())
+            times = f"{ratio:,.1f} [{low:,.1f}, {high:,.1f}]" if one is not every[0] else "1"
+            lines.append([one.said, f"{1e9 * one.value:,.0f} [{1e9 * one.p10:,.0f}, "
+                          f"{1e9 * one.p90:,.0f}]", times, parts])  # fmt: skip
+        lines.append([f"paper: {PAPER_ENERGY}, the hardware is not named here", "", "", ""])
+        texts.append(f"{spec.said}:\n\n{table(head, lines)}")
+    return "\n\n".join(texts)
+
+
+def summary(found: Found) -> str:
+    """All tables for which there are numbers."""
+    parts = {
+        "Supervised": supervised, "Chips": chips, "Noise": noise, "Scale": scale,
+        "Sweeps": sweeps, "Training": training, "Energy": energy,
+    }  # fmt: skip
+    texts = {f"Zero-shot, {task}": zero(found, task) for task in RECIPES}
+    texts |= {name: text(found) for name, text in parts.items()}
+    return "\n\n".join(f"## {name}\n\n{text}" for name, text in texts.items())

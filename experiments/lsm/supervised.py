@@ -1,0 +1,183 @@
+"""Reservoirs under a linear head, in software and on chips; controls; sweeps."""
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+
+from experiments.lsm.rows import Case, Numbers
+from experiments.lsm.silicon import (
+    OnChip,
+    cells,
+    corrected,
+    cost,
+    crossbars,
+    made,
+    on_cores,
+    run,
+    with_noise,
+)
+from experiments.lsm.tasks import (
+    N_CLASSES,
+    N_NEURONS,
+    PAPER_PROBE,
+    PROBE,
+    TASKS,
+    Data,
+    Task,
+    data_of,
+)
+from hwsim.arrays import IntArray
+from hwsim.crossbar.engine import simulate_crossbar
+from neuro.models.heads import LinearProbe
+from neuro.models.lsm import LSM, Reservoir
+from neuro.training.heads import ProbeSpec, fit_probe
+
+SEEDS, SWEEP_SEEDS, N_CHIPS = range(5), range(3), 30
+ARMS = ("lsm", "formed", "no-recurrence", "raw", "paper-head", "loihi1", "loihi2")
+# the chip as it is, 3.432 V, spread 1, 200 neurons, arrays of 512 x 512, is among the 30 chips
+SWEEPS: dict[str, tuple[float, ...]] = {
+    "volt": (3.25, 3.3, 3.35, 3.5, 3.55, 3.6),
+    "spread": (0.01, 2.0, 4.0),  # times the measured
+    "size": (50, 100, 400),
+    "array": (64, 128, 256),
+}
+SCALES = (0.1, 0.4, 0.7, 1.0, 1.4, 2.0, 4.0)  # times the paper's
+NOISES = (0.0, 0.02, 0.05, 0.1)  # of one read of a weight, of the spread of weights
+
+
+def cases() -> list[Case]:
+    """Everything of this file."""
+    out = [Case("supervised", t, arm, seed=s) for t in TASKS for arm in ARMS for s in SEEDS]
+    out += [
+        Case("scale", t, "lsm", "scale", v, s) for t in TASKS for v in SCALES for s in SWEEP_SEEDS
+    ]
+    out += [Case("chips", t, "formed", seed=s) for t in TASKS for s in range(N_CHIPS)]
+    for name, values in SWEEPS.items():
+        out += [
+            Case("sweep", t, "formed", name, float(v), s)
+            for t in TASKS
+            for v in values
+            for s in SWEEP_SEEDS
+        ]
+    return out
+
+
+def measure(case: Case) -> Numbers:
+    """The numbers of a case."""
+    task, data = TASKS[case.task], data_of(case.task)
+    how: dict[str, Callable[[Case, Task, Data], Numbers]] = {
+        "supervised": _supervised, "chips": _chip, "scale": _scale, "sweep": _sweep
+    }  # fmt: skip
+    return how[case.part](case, task, data)
+
+
+def _supervised(case: Case, task: Task, data: Data) -> Numbers:
+    if case.arm == "raw":
+        counts, test = raw_counts(data)
+        return learned(counts, test, data, task, PROBE, case.seed)
+    reservoir = task.formed(case.seed) if case.arm == "formed" else task.reservoir(case.seed)
+    if case.arm.startswith("loihi"):
+        found = on_cores(reservoir, data, case.arm)
+        return learned(found.counts, found.test_counts, data, task, PROBE, case.seed) | cost(found)
+    if case.arm == "no-recurrence":
+        reservoir = reservoir.without_recurrence()
+    counts, test = in_software(reservoir, data)
+    spec = PAPER_PROBE if case.arm == "paper-head" else PROBE
+    return learned(counts, test, data, task, spec, case.seed)
+
+
+def _scale(case: Case, task: Task, data: Data) -> Numbers:
+    counts, test = in_software(task.reservoir(case.seed).scaled(case.value), data)
+    return learned(counts, test, data, task, PROBE, case.seed)
+
+
+def _chip(case: Case, task: Task, data: Data) -> Numbers:
+    """One chip: its weights in software and on silicon, heads of both, noise, and its bill."""
+    reservoir = task.formed(case.seed)
+    counts, test = in_software(reservoir, data)
+    head = probe(counts, data, PROBE, case.seed)
+    plain = made(reservoir, data.frames, case.seed, chip=crossbars(), device=cells())
+    chip = corrected(plain, data.frames)
+    found = run(chip, data)
+    numbers: Numbers = {
+        "software_correct": n_correct(head, test, data.test_labels),
+        "chip_correct": judged(found, data, case.seed),
+        "carried_correct": n_correct(head, found.test_counts, data.test_labels),
+        "n_test": len(test),
+        "software_rate": float(test.mean() / task.binning.n_steps),
+        "rate": float(found.test_counts.mean() / task.binning.n_steps),
+        "counts_apart": float(np.abs(found.test_counts - test).mean()),
+    }
+    if case.seed in SEEDS:
+        uncorrected = run(plain, data)
+        numbers["plain_correct"] = judged(uncorrected, data, case.seed)
+        numbers["plain_rate"] = float(uncorrected.test_counts.mean() / task.binning.n_steps)
+    for noise in NOISES:
+        noisy = with_noise(chip, noise)
+        at = simulate_crossbar(noisy, data.test_frames, seed=case.seed).output
+        numbers[f"noise_{noise:g}_correct"] = n_correct(head, at, data.test_labels)
+    return numbers | cost(found, crossbars())
+
+
+def _sweep(case: Case, task: Task, data: Data) -> Numbers:
+    volt = case.value if case.parameter == "volt" else None
+    size = int(case.value) if case.parameter == "size" else N_NEURONS
+    device = cells(spread=case.value) if case.parameter == "spread" else cells()
+    side = int(case.value) if case.parameter == "array" else 512
+    chip = crossbars(side, side)
+    reservoir = task.formed(case.seed, size, volt, device)
+    assert reservoir.pairs is not None
+    plain = made(reservoir, data.frames, case.seed, chip=chip, device=device)
+    found = run(corrected(plain, data.frames), data)
+    numbers: Numbers = {
+        "chip_correct": judged(found, data, case.seed),
+        "n_test": len(data.test_labels),
+        "rate": float(found.test_counts.mean() / task.binning.n_steps),
+        "pristine": float(np.mean([pairs.pristine for pairs in reservoir.pairs])),
+    }
+    return numbers | cost(found, chip)
+
+
+def judged(found: OnChip, data: Data, seed: int) -> int:
+    """Right answers of a head trained on a chip's own counts."""
+    return n_correct(probe(found.counts, data, PROBE, seed), found.test_counts, data.test_labels)
+
+
+def raw_counts(data: Data) -> tuple[IntArray, IntArray]:
+    """The control: spikes of every input."""
+    parts = (data.frames, data.test_frames)
+    train, test = (x.sum(1, dtype=np.int64).reshape(len(x), -1) for x in parts)
+    return train, test
+
+
+def in_software(reservoir: Reservoir, data: Data) -> tuple[IntArray, IntArray]:
+    """Counts of the training and the test part, in float64."""
+    lsm = LSM(reservoir, tuple(data.frames.shape[2:]))
+    return lsm.counts(data.frames), lsm.counts(data.test_frames)
+
+
+def probe(counts: IntArray, data: Data, spec: ProbeSpec, seed: int) -> LinearProbe:
+    """A head trained on counts."""
+    return fit_probe(counts, data.labels, N_CLASSES, spec, seed).head
+
+
+def n_correct(head: LinearProbe, counts: IntArray, labels: IntArray) -> int:
+    """Right answers."""
+    with torch.no_grad():
+        answers = head(torch.from_numpy(counts).float()).argmax(1).numpy()
+    return int((answers == labels).sum())
+
+
+def learned(
+    counts: IntArray, test: IntArray, data: Data, task: Task, spec: ProbeSpec, seed: int
+) -> Numbers:
+    """Right answers of a head trained on counts, on both parts."""
+    head = probe(counts, data, spec, seed)
+    return {
+        "train_correct": n_correct(head, counts, data.labels),
+        "n_train": len(counts),
+        "test_correct": n_correct(head, test, data.test_labels),
+        "n_test": len(test),
+        "rate": float(test.mean() / task.binning.n_steps),
+    }
