@@ -15,6 +15,7 @@ from hwsim.crossbar.correction import calibrate_chip
 from hwsim.crossbar.device import Device
 from hwsim.crossbar.device_files import load_device
 from hwsim.crossbar.engine import simulate_crossbar
+from hwsim.crossbar.kept import reduced
 from hwsim.crossbar.made import MadeChip, fabricate
 from hwsim.crossbar.plan import compile_crossbar
 from hwsim.crossbar.scaling import with_array_size
@@ -77,6 +78,18 @@ def corrected(chip: MadeChip, frames: AnyArray) -> MadeChip:
     Idle rows are at 0 V and take current off the columns, whose wires resist: sums are too small.
     """
     return calibrate_chip(chip, frames[:FOR_RANGES], seed=chip.seed)
+
+
+def far_over_near(chip: MadeChip) -> float:
+    """What is left of an input row's current, over what is left of a feedback row's.
+
+    Input rows are the far ones of an array, feedback rows lie beside its converters.
+    """
+    (block,) = chip.plan.blocks
+    g = block.wanted
+    left = reduced(g, chip.plan.wires).g_eff / g
+    n_inputs = chip.plan.network.inputs[0].size
+    return float(np.median(left[:n_inputs]) / np.median(left[n_inputs:]))
 
 
 def with_noise(chip: MadeChip, noise: float) -> MadeChip:

@@ -98,12 +98,12 @@ def supervised(found: Found) -> str:
 def chips(found: Found) -> str:
     """Software and silicon, of the same cells."""
     head = ["test accuracy, %, mean [5 %, 95 %] of 30 chips", *(t.said for t in TASKS.values())]
+    rows = {task: of_seeds(found, "chips", task, "formed") for task in TASKS}
+    some = {task: [r for r in rows[task] if "corrected_correct" in r] for task in TASKS}
     arms = {
         "software_correct": "the cells' weights in software",
-        "chip_correct": "on the chip, its own head",
-        "carried_correct": "on the chip, the head of the software",
+        "chip_correct": "on the chip, a head of its own counts",
     }
-    rows = {task: of_seeds(found, "chips", task, "formed") for task in TASKS}
     lines = [[name, *(banded(percents(rows[t], right)) for t in TASKS)]
              for right, name in arms.items()]  # fmt: skip
     lost = []
@@ -113,13 +113,21 @@ def chips(found: Found) -> str:
         mean, sd = mean_sd(gaps)
         lost.append(f"{mean:+.2f} ± {2 * sd / len(gaps) ** 0.5:.2f}")
     lines.append(["chip − software, points, ± twice its standard error", *lost])
-    some = {task: [r for r in rows[task] if "plain_correct" in r] for task in TASKS}
-    lines.append(["on 5 chips without correction of the sums",
-                  *(said(percents(some[t], "plain_correct")) for t in TASKS)])  # fmt: skip
-    for name, label in (("software_rate", "rate in software"), ("rate", "rate on the chip")):
-        lines.append([label, *(f"{mean_of(rows[t], name):.4f}" for t in TASKS)])
     paper = [f"{t.paper_software:.2f} / {t.paper_chip:.2f}" for t in TASKS.values()]
     lines.append(["paper, software / chip", *paper])
+    for name, label in (
+        ("software_rate", "spikes per neuron and step, in software"),
+        ("rate", "on the chip"),
+        ("far_over_near", "current left of an input row, over a feedback row's"),
+    ):
+        lines.append([label, *(f"{mean_of(rows[t], name):.3f}" for t in TASKS)])  # fmt: skip
+    for right, name in (
+        ("software_correct", "5 of the chips: in software"),
+        ("chip_correct", "as they are"),
+        ("corrected_correct", "every sum corrected, a head of its own counts"),
+        ("carried_correct", "every sum corrected, the head of the software"),
+    ):
+        lines.append([name, *(said(percents(some[t], right)) for t in TASKS)])
     return table(head, lines)
 
 

@@ -12,6 +12,7 @@ from experiments.lsm.silicon import (
     corrected,
     cost,
     crossbars,
+    far_over_near,
     made,
     on_cores,
     run,
@@ -28,7 +29,6 @@ from experiments.lsm.tasks import (
     data_of,
 )
 from hwsim.arrays import IntArray
-from hwsim.crossbar.engine import simulate_crossbar
 from neuro.models.heads import LinearProbe
 from neuro.models.lsm import LSM, Reservoir
 from neuro.training.heads import ProbeSpec, fit_probe
@@ -97,27 +97,26 @@ def _chip(case: Case, task: Task, data: Data) -> Numbers:
     reservoir = task.formed(case.seed)
     counts, test = in_software(reservoir, data)
     head = probe(counts, data, PROBE, case.seed)
-    plain = made(reservoir, data.frames, case.seed, chip=crossbars(), device=cells())
-    chip = corrected(plain, data.frames)
+    chip = made(reservoir, data.frames, case.seed, chip=crossbars(), device=cells())
     found = run(chip, data)
     numbers: Numbers = {
         "software_correct": n_correct(head, test, data.test_labels),
         "chip_correct": judged(found, data, case.seed),
-        "carried_correct": n_correct(head, found.test_counts, data.test_labels),
         "n_test": len(test),
         "software_rate": float(test.mean() / task.binning.n_steps),
         "rate": float(found.test_counts.mean() / task.binning.n_steps),
-        "counts_apart": float(np.abs(found.test_counts - test).mean()),
     }
-    if case.seed in SEEDS:
-        uncorrected = run(plain, data)
-        numbers["plain_correct"] = judged(uncorrected, data, case.seed)
-        numbers["plain_rate"] = float(uncorrected.test_counts.mean() / task.binning.n_steps)
     for noise in NOISES:
-        noisy = with_noise(chip, noise)
-        at = simulate_crossbar(noisy, data.test_frames, seed=case.seed).output
-        numbers[f"noise_{noise:g}_correct"] = n_correct(head, at, data.test_labels)
-    return numbers | cost(found, crossbars())
+        noisy = run(with_noise(chip, noise), data)
+        numbers[f"noise_{noise:g}_correct"] = judged(noisy, data, case.seed)
+    if case.seed in SEEDS:
+        raised = run(corrected(chip, data.frames), data)
+        numbers |= {
+            "corrected_correct": judged(raised, data, case.seed),
+            "corrected_rate": float(raised.test_counts.mean() / task.binning.n_steps),
+            "carried_correct": n_correct(head, raised.test_counts, data.test_labels),
+        }
+    return numbers | {"far_over_near": far_over_near(chip)} | cost(found, crossbars())
 
 
 def _sweep(case: Case, task: Task, data: Data) -> Numbers:
@@ -128,8 +127,7 @@ def _sweep(case: Case, task: Task, data: Data) -> Numbers:
     chip = crossbars(side, side)
     reservoir = task.formed(case.seed, size, volt, device)
     assert reservoir.pairs is not None
-    plain = made(reservoir, data.frames, case.seed, chip=chip, device=device)
-    found = run(corrected(plain, data.frames), data)
+    found = run(made(reservoir, data.frames, case.seed, chip=chip, device=device), data)
     numbers: Numbers = {
         "chip_correct": judged(found, data, case.seed),
         "n_test": len(data.test_labels),

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from experiments.lsm.rows import Case, Numbers
-from experiments.lsm.silicon import cells, corrected, crossbars, made
+from experiments.lsm.silicon import cells, crossbars, made
 from experiments.lsm.tasks import spread_microsiemens
 from hwsim.arrays import AnyArray
 from hwsim.crossbar.engine import simulate_crossbar
@@ -117,8 +117,7 @@ def _counts(case: Case, side: Side, rng: np.random.Generator) -> Counts:
         return lsm.counts(side.train.frames), lsm.counts(side.test.frames)
     given["scale"] *= INPUT_STATISTICS[1] / spread_microsiemens(cells(), None)
     formed = Reservoir.formed(int(np.prod(shape)), how.neurons, rng, device=cells(), **given)
-    plain = made(formed, side.train.frames, case.seed, chip=crossbars(), device=cells())
-    chip = corrected(plain, side.train.frames)
+    chip = made(formed, side.train.frames, case.seed, chip=crossbars(), device=cells())
     train, test = (
         simulate_crossbar(chip, x.frames, seed=case.seed + i).output
         for i, x in enumerate((side.train, side.test))
