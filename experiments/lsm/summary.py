@@ -42,6 +42,8 @@ ZERO = {
     "cold": "reservoirs, length one, temperature 0.1",
     "supervised": "reservoirs, supervised contrastive, 0.1",
     "d128": "reservoirs, 128 dimensions",
+    "same-speakers": "reservoirs, speakers of the test heard in training",
+    "weaker": "reservoirs, weights of the supervised tasks' scale",
     "no-recurrence": "reservoirs without recurrence",
     "chip": "reservoirs on chips of formed cells",
     "raw": "**counts of the raw inputs**",

@@ -5,8 +5,7 @@ from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
-from neuro.datasets import load
-from neuro.datasets.interface import Binning
+from neuro.datasets import Binning, load
 
 from hwsim.arrays import AnyArray, IntArray
 from hwsim.crossbar.device import Device

@@ -28,9 +28,15 @@ HEADS: dict[str, dict[str, object]] = {
     "supervised": {"loss": "supervised", "normalise": True, "temperature": 0.1},
     "d128": {"n_out": 128},
 }
+# and the data or the reservoirs: speakers of the test heard in training, the published split;
+# weights of the scale that supervised tasks have
+SIDES: dict[str, dict[str, dict[str, object]]] = {
+    "same-speakers": {"a": {"train": "index-train", "test": "index-test"}},
+    "weaker": {"a": {"scale": 0.08}, "b": {"scale": 0.07}},
+}
 ARMS = {
     "audio-vision": (
-        *HEADS, "counts", "no-recurrence", "raw", "untrained", "shuffled", "chip",
+        *HEADS, "counts", *SIDES, "no-recurrence", "raw", "untrained", "shuffled", "chip",
     ),
     "event-image": ("rates", "cold", "raw", "untrained", "shuffled"),
 }  # fmt: skip
@@ -81,7 +87,7 @@ def embeddings(seed: int, path: Path) -> None:
 
 def bench_of(case: Case) -> Bench:
     """The task's recipe as the arm has it, and its data."""
-    recipe, sides = loaded(case.task)
+    recipe, sides = loaded(case.task, case.arm if case.arm in SIDES else "")
     head = recipe.head.model_dump() | HEADS.get(case.arm, {})
     changes: dict[str, object] = {"head": head, "seeds": (case.seed,)}
     if case.arm == "counts":
@@ -90,9 +96,14 @@ def bench_of(case: Case) -> Bench:
 
 
 @lru_cache(maxsize=2)
-def loaded(task: str) -> tuple[ZeroShotRecipe, tuple[Side, Side]]:
-    """A shipped recipe and its data."""
+def loaded(task: str, arm: str = "") -> tuple[ZeroShotRecipe, tuple[Side, Side]]:
+    """A shipped recipe, with the sides of an arm, and its data."""
     recipe = load_zero_shot(RECIPES[task])
+    plain = recipe.model_dump()
+    for side, changes in SIDES.get(arm, {}).items():
+        for name, value in changes.items():
+            (plain[side] if name in plain[side] else plain[side]["reservoir"])[name] = value
+    recipe = ZeroShotRecipe.model_validate(plain)
     return recipe, load_sides(recipe, None)
 
 

@@ -1,0 +1,92 @@
+"""The experiment of the resistive liquid state machine: its numbers, tables and figures."""
+
+import numpy as np
+import pytest
+from neuro.datasets import Binning, load
+
+from experiments.lsm import rows
+from experiments.lsm.costs import Joules
+from experiments.lsm.figures import draw_all, frontier
+from experiments.lsm.rows import Case, mean_sd
+from experiments.lsm.run import RESULTS, all_cases
+from experiments.lsm.silicon import cells, crossbars, made, run, with_noise
+from experiments.lsm.summary import summary
+from experiments.lsm.tasks import FOLDER, Data, Task, spread_microsiemens
+
+
+@pytest.fixture(scope="module")
+def data():
+    """A few of the bundled recordings, as the task's."""
+    binning = Binning(n_steps=12, polarity="off", clip=1, crop=8)
+    (x, y), (xt, yt) = (load("nmnist-slice", part).binned(binning) for part in ("train", "test"))
+    return Data(np.array(x), y, np.array(xt), yt)
+
+
+TASK = Task("a few", "nmnist-slice", Binning(n_steps=12, polarity="off", clip=1, crop=8), 0.2, 0.9,
+            5.0, 0.0, 0.0)  # fmt: skip
+
+
+def test_numbers_come_back_as_they_were_written(tmp_path):
+    cases = [Case("sweep", "fsdd", "formed", "volt", 3.432, 2), Case("chips", "nmnist", "formed")]
+    found = {c.key: {"a": 1.5 + i, "unknown": None} for i, c in enumerate(cases)}
+    rows.write(tmp_path / "r.csv", found, [c.key for c in cases], "0")
+    assert rows.read(tmp_path / "r.csv") == found
+    assert rows.read(tmp_path / "none.csv") == {}
+
+
+def test_the_committed_results_have_every_case_and_readme_has_their_tables():
+    cases, found = all_cases(), rows.read(RESULTS)
+    assert len({c.key for c in cases}) == len(cases)
+    assert set(found) == {c.key for c in cases}
+    readme = (FOLDER / "README.md").read_text(encoding="utf-8")
+    lines = [line for line in summary(found).splitlines() if line.startswith("|")]
+    assert len(lines) > 100
+    assert [line for line in lines if line not in readme] == []
+
+
+def test_figures_are_drawn_from_the_committed_results(tmp_path):
+    (tmp_path / "embeddings.svg").touch()  # drawn from a head that takes a minute to train
+    draw_all(rows.read(RESULTS), tmp_path)
+    drawn = {p.name: p.read_text("utf-8") for p in tmp_path.glob("*.svg")}
+    assert set(drawn) == {p.name for p in FOLDER.glob("*.svg")}
+    assert drawn.pop("embeddings.svg") == ""
+    assert (FOLDER / "embeddings.svg").stat().st_size > 10_000
+    for name, svg in drawn.items():
+        assert "spoken digits" in svg or "unseen digits" in svg, name
+
+
+def test_the_law_of_forming_gives_the_spread_of_pairs():
+    for volt in (None, 3.3, 3.55):
+        pairs = TASK.formed(1, 300, volt).pairs
+        measured = 1e6 * pairs[1].difference_siemens.std()
+        assert measured == pytest.approx(spread_microsiemens(cells(), volt), rel=0.03)
+
+
+def test_weights_of_formed_cells_have_the_spread_of_gaussian_ones():
+    for volt in (3.3, 3.6):
+        formed = TASK.formed(0, 200, volt)
+        assert formed.w_rec.std() == pytest.approx(0.2 * 6.61, rel=0.05)
+
+
+def test_chips_are_read_with_the_noise_that_is_asked_for(data):
+    reservoir = TASK.formed(3, 30)
+    chip = made(reservoir, data.frames, 3, chip=crossbars(), device=cells())
+    noisy = with_noise(chip, 0.1)
+    per_weight = np.sqrt(2) * 1e6 * noisy.cells[0].read_sd()
+    assert per_weight == pytest.approx(0.1 * spread_microsiemens(cells(), None))
+    assert np.array_equal(noisy.cells[0].at(), chip.cells[0].at())
+    assert not with_noise(chip, 0.0).cells[0].read_sd().any()
+    quiet, again = (run(with_noise(chip, 0.0), data) for _ in "12")
+    assert np.array_equal(quiet.counts, again.counts)
+    assert quiet.n_arrays == 1
+    assert not np.array_equal(run(noisy, data).counts, quiet.counts)
+
+
+def test_bands_of_ratios_and_frontiers_by_hand():
+    a, b = Joules("a", 10.0, 5.0, 20.0, {}), Joules("b", 2.0, 1.0, 4.0, {})
+    ratio, low, high = a.ratio(b)
+    half = np.exp(np.sqrt(2) * np.log(2))
+    assert (ratio, low, high) == pytest.approx((5.0, 5.0 / half, 5.0 * half))
+    assert frontier([(3, 80), (1, 50), (2, 40), (4, 70), (2, 60)]) == [(1, 50), (2, 60), (3, 80)]
+    assert mean_sd([1.0, 3.0]) == pytest.approx((2.0, 2**0.5))
+    assert mean_sd([4.0]) == (4.0, 0.0)
