@@ -36,6 +36,7 @@ ARMS = {
     "shuffled": "reservoirs, pairs shuffled",
     "raw": "counts of the raw input, trained head",
 }
+PARTS = {"seed", "pairs", "samples", "spikes_per_neuron_and_step", "scores", "epochs", "embeddings"}
 DIRECTIONS = ("a_to_b", "b_to_a")
 GALLERIES = ("seen", "unseen", "seen_of_all", "unseen_of_all")
 
@@ -61,7 +62,7 @@ def run_zero_shot(
     bench: Bench | None = None
     for seed in recipe.seeds:
         path = folder / f"seed-{seed}.json"
-        row = read_json(path)
+        row = _finished(path)
         if row is None:
             bench = bench or Bench(recipe, load_sides(recipe, root))
             row = bench.run(seed, say or (lambda _: None))
@@ -78,6 +79,19 @@ def run_zero_shot(
     write_json(folder / "zero_shot.json", result)
     draw_embeddings(rows[recipe.seeds[0]]["embeddings"], folder / "embeddings.svg")
     return result
+
+
+def _finished(path: Path) -> dict[str, Any] | None:
+    """What a seed that has ended left; None if it has not.
+
+    Raises:
+        ValueError: if a part of it is missing.
+    """
+    row = read_json(path)
+    missing = [] if row is None else sorted(PARTS - set(row))
+    if missing:
+        raise ValueError(f"{path} is damaged, it has no `{missing[0]}`: delete it to run it again")
+    return row
 
 
 @dataclass(frozen=True, slots=True)

@@ -282,12 +282,16 @@ def energy(found: Found) -> str:
     return "\n\n".join(texts)
 
 
-def summary(found: Found) -> str:
-    """All tables for which there are numbers."""
+def tables(found: Found) -> dict[str, str]:
+    """All tables by name."""
     parts = {
         "Supervised": supervised, "Chips": chips, "Noise": noise, "Scale": scale,
         "Sweeps": sweeps, "Training": training, "Energy": energy,
     }  # fmt: skip
-    texts = {f"Zero-shot, {task}": zero(found, task) for task in RECIPES}
-    texts |= {name: text(found) for name, text in parts.items()}
-    return "\n\n".join(f"## {name}\n\n{text}" for name, text in texts.items())
+    out = {f"Zero-shot, {task}": zero(found, task) for task in RECIPES}
+    return out | {name: text(found) for name, text in parts.items()}
+
+
+def summary(found: Found) -> str:
+    """All tables, under their names."""
+    return "\n\n".join(f"## {name}\n\n{text}" for name, text in tables(found).items())

@@ -216,6 +216,12 @@ def test_a_run_has_all_arms_of_all_seeds_and_goes_on_where_it_stopped(neuro, rec
     assert "always the most frequent class" in table
     assert "one seed, each with reservoirs of its own; after epoch 3, the last" in table
     assert "±" not in table.split("one seed")[0]
+    damaged = json.loads(kept)
+    del damaged["scores"]
+    (folder / "seed-0.json").write_text(json.dumps(damaged))
+    code, _, err = neuro("zero-shot", recipe())
+    assert code == 1
+    assert "is damaged, it has no `scores`: delete it" in err.replace("\n", " ")
 
 
 def test_by_index_recordings_meet_the_images_that_they_were_made_of(recipe):
