@@ -15,8 +15,8 @@ from experiments.lsm.costs import (
     trainings_zero,
 )
 from experiments.lsm.rows import Found, Numbers, mean_sd
-from experiments.lsm.supervised import NOISES, SCALES, SWEEPS
-from experiments.lsm.tasks import TASKS
+from experiments.lsm.supervised import NOISES, SCALES, SHARES, SWEEPS
+from experiments.lsm.tasks import HEARD, TASKS
 from experiments.lsm.training_cost import Macs
 from experiments.lsm.zero import ARMS, RECIPES
 
@@ -98,6 +98,23 @@ def supervised(found: Found) -> str:
             rate = f"{mean_of(rows, 'rate'):.3f}" if "rate" in rows[0] else ""
             cells += [f"{said(percents(rows, 'test_correct'))} ({len(rows)})", rate, paper]
         lines.append(cells)
+    return table(head, lines)
+
+
+def amounts(found: Found) -> str:
+    """Accuracy against the number of training recordings, and with speakers that were heard."""
+    head = ["test, %, of so many training recordings", *(f"1/{1 / v:g}" for v in SHARES), "all"]
+    lines = []
+    for task, spec in TASKS.items():
+        for arm in ("lsm", "raw"):
+            parts = [swept(found, "data", task, arm, "share", v) for v in SHARES]
+            parts.append(of_seeds(found, "supervised", task, arm))
+            lines.append([f"{spec.said}: {SAID[arm]}",
+                          *(said(percents(r, "test_correct")) for r in parts)])  # fmt: skip
+    for arm in ("lsm", "raw"):
+        rows = of_seeds(found, "supervised", HEARD, arm)
+        lines.append([f"spoken digits, every speaker in both parts: {SAID[arm]}", "", "", "",
+                      said(percents(rows, "test_correct"))])  # fmt: skip
     return table(head, lines)
 
 
@@ -285,7 +302,7 @@ def energy(found: Found) -> str:
 def tables(found: Found) -> dict[str, str]:
     """All tables by name."""
     parts = {
-        "Supervised": supervised, "Chips": chips, "Noise": noise, "Scale": scale,
+        "Supervised": supervised, "Recordings": amounts, "Chips": chips, "Noise": noise, "Scale": scale,
         "Sweeps": sweeps, "Training": training, "Energy": energy,
     }  # fmt: skip
     out = {f"Zero-shot, {task}": zero(found, task) for task in RECIPES}

@@ -19,6 +19,8 @@ from experiments.lsm.silicon import (
     with_noise,
 )
 from experiments.lsm.tasks import (
+    EVERY,
+    HEARD,
     N_CLASSES,
     N_NEURONS,
     PAPER_PROBE,
@@ -42,6 +44,7 @@ SWEEPS: dict[str, tuple[float, ...]] = {
     "size": (50, 100, 400),
     "array": (64, 128, 256),
 }
+SHARES = (0.125, 0.25, 0.5)  # of the training recordings
 SCALES = (0.1, 0.4, 0.7, 1.0, 1.4, 2.0, 4.0)  # times the paper's
 NOISES = (0.0, 0.02, 0.05, 0.1)  # of one read of a weight, of the spread of weights
 
@@ -49,6 +52,14 @@ NOISES = (0.0, 0.02, 0.05, 0.1)  # of one read of a weight, of the spread of wei
 def cases() -> list[Case]:
     """Everything of this file."""
     out = [Case("supervised", t, arm, seed=s) for t in TASKS for arm in ARMS for s in SEEDS]
+    out += [Case("supervised", HEARD, arm, seed=s) for arm in ("lsm", "raw") for s in SEEDS]
+    out += [
+        Case("data", t, arm, "share", v, s)
+        for t in TASKS
+        for arm in ("lsm", "raw")
+        for v in SHARES
+        for s in SEEDS
+    ]
     out += [
         Case("scale", t, "lsm", "scale", v, s) for t in TASKS for v in SCALES for s in SWEEP_SEEDS
     ]
@@ -65,14 +76,16 @@ def cases() -> list[Case]:
 
 def measure(case: Case) -> Numbers:
     """The numbers of a case."""
-    task, data = TASKS[case.task], data_of(case.task)
+    task, data = EVERY[case.task], data_of(case.task)
     how: dict[str, Callable[[Case, Task, Data], Numbers]] = {
-        "supervised": _supervised, "chips": _chip, "scale": _scale, "sweep": _sweep
+        "supervised": _supervised, "data": _supervised, "chips": _chip, "scale": _scale, "sweep": _sweep
     }  # fmt: skip
     return how[case.part](case, task, data)
 
 
 def _supervised(case: Case, task: Task, data: Data) -> Numbers:
+    if case.part == "data":
+        data = data.part(case.value)
     if case.arm == "raw":
         counts, test = raw_counts(data)
         return learned(counts, test, data, task, PROBE, case.seed)
