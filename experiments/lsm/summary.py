@@ -302,8 +302,8 @@ def energy(found: Found) -> str:
 def tables(found: Found) -> dict[str, str]:
     """All tables by name."""
     parts = {
-        "Supervised": supervised, "Recordings": amounts, "Chips": chips, "Noise": noise, "Scale": scale,
-        "Sweeps": sweeps, "Training": training, "Energy": energy,
+        "Supervised": supervised, "Recordings": amounts, "Chips": chips, "Noise": noise,
+        "Scale": scale, "Sweeps": sweeps, "Training": training, "Energy": energy,
     }  # fmt: skip
     out = {f"Zero-shot, {task}": zero(found, task) for task in RECIPES}
     return out | {name: text(found) for name, text in parts.items()}

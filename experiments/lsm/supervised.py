@@ -78,7 +78,8 @@ def measure(case: Case) -> Numbers:
     """The numbers of a case."""
     task, data = EVERY[case.task], data_of(case.task)
     how: dict[str, Callable[[Case, Task, Data], Numbers]] = {
-        "supervised": _supervised, "data": _supervised, "chips": _chip, "scale": _scale, "sweep": _sweep
+        "supervised": _supervised, "data": _supervised, "chips": _chip, "scale": _scale,
+        "sweep": _sweep,
     }  # fmt: skip
     return how[case.part](case, task, data)
 
