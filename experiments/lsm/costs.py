@@ -87,16 +87,19 @@ def _on(found: Found, part: str, task: str, arm: str, said: str, names: Sequence
     return Joules(said, value, value * below, value * above, parts)
 
 
-def trainings(found: Found, task: str) -> dict[str, Macs]:
-    """Multiply-accumulates of training by arm: reservoir and head, and the trained networks."""
+def reservoir_training(found: Found, task: str, n_neurons: int = N_NEURONS) -> Macs:
+    """Multiply-accumulates to train a reservoir's head, and those of its one pass."""
     spec = TASKS[task]
     n_train = int(known(of_seeds(found, "supervised", task, "lsm")[0]["n_train"]))
-    out = {
-        "lsm": training_macs(
-            n_inputs(spec), N_NEURONS, N_CLASSES, n_steps=spec.binning.n_steps,
-            n_samples=n_train, epochs=PROBE.epochs, n_recordings=n_train,
-        )
-    }  # fmt: skip
+    return training_macs(
+        n_inputs(spec), n_neurons, N_CLASSES, n_steps=spec.binning.n_steps,
+        n_samples=n_train, epochs=PROBE.epochs, n_recordings=n_train,
+    )  # fmt: skip
+
+
+def trainings(found: Found, task: str) -> dict[str, Macs]:
+    """Multiply-accumulates of training by arm: reservoir and head, and the trained networks."""
+    out = {"lsm": reservoir_training(found, task)}
     for arm in ("srnn-ann", "srnn-snn", "rnn"):
         row = of_seeds(found, "baselines", task, arm)[0]
         total, head = (int(known(row[n])) for n in ("train_macs", "train_macs_head"))

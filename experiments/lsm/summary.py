@@ -11,12 +11,13 @@ from experiments.lsm.costs import (
     known,
     mean_of,
     of_seeds,
+    reservoir_training,
     trainings,
     trainings_zero,
 )
 from experiments.lsm.rows import Found, Numbers, mean_sd
 from experiments.lsm.supervised import NOISES, SCALES, SHARES, SWEEPS
-from experiments.lsm.tasks import HEARD, TASKS
+from experiments.lsm.tasks import HEARD, N_NEURONS, TASKS
 from experiments.lsm.training_cost import Macs
 from experiments.lsm.zero import ARMS, RECIPES
 
@@ -204,7 +205,7 @@ def points(found: Found, task: str, name: str) -> list[tuple[float, list[Numbers
 def sweeps(found: Found) -> str:
     """Accuracy, rate, energy and area of every sweep on the chip."""
     head = ["", "value", "pristine cells", "test, %", "spikes per neuron and step",
-            "nJ an inference", "arrays", "mm²"]  # fmt: skip
+            "nJ an inference", "arrays", "mm²", "MACs of training"]  # fmt: skip
     texts = []
     for task, spec in TASKS.items():
         lines = []
@@ -213,12 +214,14 @@ def sweeps(found: Found) -> str:
                 if not rows:
                     continue
                 there = "pristine" in rows[0]
+                size = int(value) if name == "size" else N_NEURONS
                 lines.append([
                     LABELS[name], f"{value:g}",
                     f"{100 * mean_of(rows, 'pristine'):.0f} %" if there else "50 %",
                     said(percents(rows, "chip_correct")), f"{mean_of(rows, 'rate'):.3f}",
                     f"{1e9 * mean_of(rows, 'energy_j'):.0f}", f"{mean_of(rows, 'arrays'):.0f}",
                     f"{1e6 * mean_of(rows, 'area_m2'):.2f}",
+                    f"{reservoir_training(found, task, size).head:.3g}",
                 ])  # fmt: skip
         texts.append(f"{spec.said}, 3 chips each:\n\n{table(head, lines)}")
     return "\n\n".join(texts)
