@@ -97,17 +97,23 @@ def reservoir_training(found: Found, task: str, n_neurons: int = N_NEURONS) -> M
     )  # fmt: skip
 
 
-def trainings(found: Found, task: str) -> dict[str, Macs]:
-    """Multiply-accumulates of training by arm: reservoir and head, and the trained networks."""
-    out = {"lsm": reservoir_training(found, task)}
+@dataclass(frozen=True, slots=True)
+class Training:
+    """Multiply-accumulates of a whole training, and its epochs."""
+
+    macs: Macs
+    epochs: int
+
+
+def trainings(found: Found, task: str) -> dict[str, Training]:
+    """By arm: reservoir and head, and the trained networks."""
+    out = {"lsm": Training(reservoir_training(found, task), PROBE.epochs)}
     for arm in ("srnn-ann", "srnn-snn", "rnn"):
-        row = of_seeds(found, "baselines", task, arm)[0]
-        total, head = (int(known(row[n])) for n in ("train_macs", "train_macs_head"))
-        out[arm] = Macs(total - head, head)
+        out[arm] = _trained(of_seeds(found, "baselines", task, arm)[0])
     return out
 
 
-def trainings_zero(found: Found) -> dict[str, Macs]:
+def trainings_zero(found: Found) -> dict[str, Training]:
     """The same of audio and vision: projections on reservoirs, and encoders trained with them."""
     recipe, sides = loaded("audio-vision")
     trained = {arm: of_seeds(found, "baselines-zero", "atv", arm)[0] for arm in LOSSES}
@@ -119,8 +125,10 @@ def trainings_zero(found: Found) -> dict[str, Macs]:
             recipe.head.n_out, n_steps=side.n_steps, n_samples=n_pairs, epochs=recipe.head.epochs,
             n_recordings=len(side.train),
         )  # fmt: skip
-    out = {"lsm": lsm}
-    for arm, row in trained.items():
-        total, head = (int(known(row[n])) for n in ("train_macs", "train_macs_head"))
-        out[arm] = Macs(total - head, head)
-    return out
+    out = {"lsm": Training(lsm, recipe.head.epochs)}
+    return out | {arm: _trained(row) for arm, row in trained.items()}
+
+
+def _trained(row: Numbers) -> Training:
+    total, head, epochs = (int(known(row[n])) for n in ("train_macs", "train_macs_head", "epochs"))
+    return Training(Macs(total - head, head), epochs)

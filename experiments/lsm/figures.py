@@ -11,7 +11,7 @@ from experiments import drawing
 from experiments.drawing import GREY
 from experiments.lsm.costs import energies, mean_of, of_seeds
 from experiments.lsm.rows import Found, Numbers
-from experiments.lsm.summary import LABELS, percents, points, swept
+from experiments.lsm.summary import AS_IS, LABELS, percents, points, swept
 from experiments.lsm.supervised import NOISES, SCALES, SWEEPS
 from experiments.lsm.tasks import FOLDER, TASKS
 from experiments.lsm.zero import DRAWN, SEEDS, embeddings
@@ -130,6 +130,8 @@ def _pareto(found: Found, path: Path) -> None:
                 cloud += [(a, b, f"{v:g}") for a, b, (v, _) in zip(x, y, every, strict=True)]
                 if name in ("size", "array"):
                     for a, b, (v, _) in zip(x, y, every, strict=True):
+                        if v == AS_IS["array"]:  # the chip as it is stands there as 200 neurons
+                            continue
                         axes.annotate(f"{v:g}", (a, b), (4, 4), textcoords="offset points",
                                       fontsize=7.5, color=GREY)  # fmt: skip
             best = frontier([(a, b) for a, b, _ in cloud])
@@ -178,7 +180,7 @@ def _energy(found: Found, path: Path) -> None:
                 share = 100 * joules / one.value
                 right.barh(i, share, left=start, color=tones[names.index(name) % len(tones)],
                            alpha=0.8, height=0.6)  # fmt: skip
-                if share > 7:
+                if share > 12:
                     right.text(start + share / 2, i, name, ha="center", va="center", fontsize=7.5,
                                color="white")  # fmt: skip
                 start += share
@@ -186,6 +188,11 @@ def _energy(found: Found, path: Path) -> None:
                          fontsize=8)  # fmt: skip
         right.invert_yaxis()
         right.set_xlabel("share of the components, %")
+        marks = [
+            right.barh([0], [0], color=tones[k % len(tones)], alpha=0.8) for k in range(len(names))
+        ]
+        right.legend(marks, names, frameon=False, fontsize=7, ncol=5, loc="lower center",
+                     bbox_to_anchor=(0.4, 1.0))  # fmt: skip
 
 
 def _epochs(found: Found, path: Path) -> None:
@@ -199,7 +206,7 @@ def _epochs(found: Found, path: Path) -> None:
             axes.plot(n, values[-1], "o", color=axes.lines[-1].get_color(), ms=5)
         axes.axhline(50, color=GREY, lw=0.8, ls=":")
         axes.axhline(88, color=GREY, lw=0.8, ls="--")
-        axes.text(1, 89, "published", fontsize=8, color=GREY)
+        axes.text(100, 90, "published", fontsize=8, color=GREY, ha="right")
         axes.set_ylim(0, 100)
         axes.set_xlabel("epoch")
         axes.set_ylabel("unseen digits 8 and 9: right, %")

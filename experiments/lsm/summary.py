@@ -7,6 +7,7 @@ import numpy as np
 from experiments.lsm.costs import (
     PAPER_ENERGY,
     PAPER_TRAINING,
+    Training,
     energies,
     known,
     mean_of,
@@ -18,7 +19,6 @@ from experiments.lsm.costs import (
 from experiments.lsm.rows import Found, Numbers, mean_sd
 from experiments.lsm.supervised import NOISES, SCALES, SHARES, SWEEPS
 from experiments.lsm.tasks import HEARD, N_NEURONS, TASKS
-from experiments.lsm.training_cost import Macs
 from experiments.lsm.zero import ARMS, RECIPES
 
 SAID = {
@@ -263,22 +263,30 @@ def _range(rows: Sequence[Numbers], least: str, most: str) -> str:
 
 def training(found: Found) -> str:
     """Multiply-accumulates of training, and their ratio."""
-    head = ["training", "encoder, once or in every epoch", "head", "ratio to the reservoir's head",
-            "the same with its one pass counted"]  # fmt: skip
+    head = ["training", "epochs", "encoder, once or in every epoch", "head",
+            "all, of the reservoir's head", "an epoch, of an epoch of it",
+            "all, the reservoir's one pass counted"]  # fmt: skip
     lines = []
     for task, spec in TASKS.items():
         every = trainings(found, task)
-        lines += [_training(f"{spec.said}: {SAID[arm]}", m, every["lsm"])
-                  for arm, m in every.items()]  # fmt: skip
+        lines += [_training(f"{spec.said}: {SAID[arm]}", one, every["lsm"])
+                  for arm, one in every.items()]  # fmt: skip
+    names = {"lsm": "projections on two reservoirs", "srnn": "two SRNNs, contrastive",
+             "prototypes": "two SRNNs, prototypes"}  # fmt: skip
     pair = trainings_zero(found)
-    lines += [_training(f"audio and vision: {arm}", m, pair["lsm"]) for arm, m in pair.items()]
-    lines.append([f"paper, of its own definition: {PAPER_TRAINING}", *[""] * 4])
+    lines += [_training(f"audio and vision: {names[arm]}", one, pair["lsm"])
+              for arm, one in pair.items()]  # fmt: skip
+    lines.append([f"paper, by a definition of its own: {PAPER_TRAINING}", *[""] * 6])
     return table(head, lines)
 
 
-def _training(name: str, macs: Macs, lsm: Macs) -> list[str]:
-    return [name, f"{macs.encoder:.3g}", f"{macs.head:.3g}", f"{macs.total / lsm.head:,.0f}",
-            f"{macs.total / lsm.total:,.1f}"]  # fmt: skip
+def _training(name: str, one: Training, lsm: Training) -> list[str]:
+    total, head = one.macs.total, lsm.macs.head
+    an_epoch = total / one.epochs / (head / lsm.epochs)
+    first = one is lsm
+    return [name, f"{one.epochs}", f"{one.macs.encoder:.3g}", f"{one.macs.head:.3g}",
+            "1" if first else f"{total / head:,.0f}", "1" if first else f"{an_epoch:,.0f}",
+            f"{total / lsm.macs.total:,.1f}"]  # fmt: skip
 
 
 def energy(found: Found) -> str:
