@@ -101,6 +101,7 @@ def tiny(monkeypatch):
     )  # fmt: skip
     for name in ("nmnist", "fsdd"):
         monkeypatch.setitem(tasks.TASKS, name, task)
+        monkeypatch.setitem(tasks.EVERY, name, task)
     spec = HeadSpec(epochs=2, batch_size=16, lr=1e-3)
     for key in trained.SPECS:
         monkeypatch.setitem(trained.SPECS, key, spec)
