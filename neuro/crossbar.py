@@ -118,6 +118,7 @@ def carry(
     *,
     network: Which | None = None,
     host: tuple[str, ...] = (),
+    join: tuple[str, ...] = (),
     times_s: tuple[float, ...] = (0.0,),
     n_chips: int = N_CHIPS,
     seed: int = 0,
@@ -128,7 +129,8 @@ def carry(
     The ranges of converters come from samples held back in training, never from the test set.
 
     Args:
-        network: which of the run's. host: layers left to the host.
+        network: which of the run's. host: layers left to the host. join: layers that hear several
+            others, or themselves, on the same arrays.
         times_s, n_chips: what will be asked for: checked before anything runs.
 
     Raises:
@@ -150,7 +152,9 @@ def carry(
     if set(host) >= set(layers):
         raise ValueError("all layers are left to the host: leave one to the crossbars")
     held = profile_samples(run, root=root)
-    plan = compile_crossbar(net, chip, np.asarray(held.frames), host=host, device=device, seed=seed)
+    plan = compile_crossbar(
+        net, chip, np.asarray(held.frames), host=host, join=join, device=device, seed=seed
+    )
     test = load_splits(run, root).test
     exact = hwsim.simulate(net, test.frames, record=("spikes",))
     return Carried(run, which, plan, held, test, exact)
@@ -164,6 +168,7 @@ def deploy(
     time_s: float = 0.0,
     calibrate: bool = False,
     host: tuple[str, ...] = (),
+    join: tuple[str, ...] = (),
     network: Which | None = None,
     seed: int = 0,
     given: str | None = None,
@@ -176,11 +181,11 @@ def deploy(
         n_chips: how many; the seed of each is one more than that of the one before.
         time_s: age of the cells when they are read.
         calibrate: channels are corrected once, right after programming, by held-back samples.
-        host, network: see `carry`. given: how the chip was named, if not by its own name.
+        host, join, network: see `carry`. given: how the chip was named, if not by its own name.
         on_samples: called with the number of samples just finished.
     """
-    carried = carry(run, chip, network=network, host=host, times_s=(time_s,), n_chips=n_chips,
-                    seed=seed, root=root)  # fmt: skip
+    carried = carry(run, chip, network=network, host=host, join=join, times_s=(time_s,),
+                    n_chips=n_chips, seed=seed, root=root)  # fmt: skip
     seen = Seen()
 
     def measure(made: MadeChip) -> float:
@@ -216,6 +221,7 @@ def age(
     n_chips: int = N_CHIPS,
     calibrate: bool = False,
     host: tuple[str, ...] = (),
+    join: tuple[str, ...] = (),
     network: Which | None = None,
     seed: int = 0,
     given: str | None = None,
@@ -230,8 +236,9 @@ def age(
     Raises:
         ValueError: for an age at which nothing is known of the device.
     """
-    carried = carry(run, chip, network=network, host=host, times_s=tuple(times_s.values()),
-                    n_chips=n_chips, seed=seed, root=root)  # fmt: skip
+    carried = carry(run, chip, network=network, host=host, join=join,
+                    times_s=tuple(times_s.values()), n_chips=n_chips, seed=seed,
+                    root=root)  # fmt: skip
     right: dict[str, list[int]] = {name: [] for name in times_s}
 
     def measure(made: MadeChip) -> float:
@@ -315,6 +322,7 @@ def head(
         "network_digest": plan.network.digest,
         "ranges": carried.held.what,
         "host": [name for name in plan.layers if name in plan.host],
+        "join": [name for name in plan.layers if name in plan.join],
         "calibrated": calibrate,
         "seeds": list(range(seed, seed + n_chips)),
         "n_total": len(carried.test),

@@ -36,7 +36,7 @@ CAPTIONS = {
     "wires.svg": "Voltage that the cells of the largest block miss, all rows driven.",
     "age.svg": "Accuracy of the same chips against time since programming: mean and [p5, p95].",
 }
-SAME = ("chip_digest", "device_digest", "network_digest", "host", "calibrated")  # of ages shown
+SAME = ("chip_digest", "device_digest", "network_digest", "host", "join", "calibrated")  # of ages
 
 
 def write(
@@ -96,7 +96,7 @@ def _check_same(run: RunFolder, chip: hwsim.CrossbarChip, content: dict[str, Any
 def _aged(content: dict[str, Any], folder: Path) -> list[Html]:
     """What `neuro age` found, if it was of the same network on the same chips."""
     aged = read_json(folder / "age.json")
-    if aged is None or any(aged.get(key) != content[key] for key in SAME):
+    if aged is None or any(aged.get(key) != content.get(key) for key in SAME):
         return []
     with _whole(folder / "age.json", "run `neuro age` again"):
         found, files = _age(aged), dict(aged["files"])

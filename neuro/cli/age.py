@@ -7,7 +7,7 @@ from rich.table import Table
 
 from neuro.cli import crossbar
 from neuro.cli.console import AsJson, Root, emit, percent, print_table
-from neuro.cli.crossbar import Calibrate, Chips, Host, Network
+from neuro.cli.crossbar import Calibrate, Chips, Host, Join, Network
 from neuro.cli.opening import Chip, Run
 
 
@@ -20,6 +20,7 @@ def age(
     chips: Chips = None,
     calibrate: Calibrate = False,
     host: Host = None,
+    join: Join = None,
     network: Network = None,
     seed: Annotated[int, typer.Option(min=0, help="of the first chip")] = 0,
     root: Root = None,
@@ -34,7 +35,7 @@ def age(
 
     spec, folder = check_crossbar(hwsim.load_chip(chip)), open_run(run)
     times_s = parse_durations(times)
-    asked = crossbar.Asked.of(chips, calibrate, host, network, seed)
+    asked = crossbar.Asked.of(chips, calibrate, host, join, network, seed)
     with crossbar.simulating(folder, spec, asked.n_chips * len(times_s)) as simulated:
         content = grow_old(folder, spec, times_s, **asked.options(), given=chip, root=root,
                            on_samples=simulated)  # fmt: skip

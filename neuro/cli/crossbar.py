@@ -32,6 +32,10 @@ Calibrate = Annotated[
 Host = Annotated[
     list[str] | None, typer.Option(metavar="LAYER", help="crossbars: leave a layer to the host")
 ]
+Join = Annotated[
+    list[str] | None,
+    typer.Option(metavar="LAYER", help="crossbars: all that a layer hears lies on the same arrays"),
+]
 Network = Annotated[
     str | None,
     typer.Option(
@@ -47,6 +51,7 @@ class Asked:
     n_chips: int
     calibrate: bool
     host: tuple[str, ...]
+    join: tuple[str, ...]
     network: Which | None
     seed: int
 
@@ -56,6 +61,7 @@ class Asked:
         chips: int | None,
         calibrate: bool,
         host: list[str] | None,
+        join: list[str] | None,
         network: str | None,
         seed: int,
     ) -> Self:
@@ -68,7 +74,7 @@ class Asked:
         if network is not None and which is None:
             raise ValueError(f"unknown network {network!r}: there are {', '.join(WHICH)}")
         n = CHIPS if chips is None else chips
-        return cls(n, calibrate, tuple(host or ()), which, seed)
+        return cls(n, calibrate, tuple(host or ()), tuple(join or ()), which, seed)
 
     def options(self) -> dict[str, Any]:
         """As keywords of `neuro.crossbar`."""
@@ -76,6 +82,7 @@ class Asked:
             "n_chips": self.n_chips,
             "calibrate": self.calibrate,
             "host": self.host,
+            "join": self.join,
             "network": self.network,
             "seed": self.seed,
         }

@@ -12,7 +12,7 @@ from rich.progress import Progress
 from neuro.cli import crossbar
 from neuro.cli.compiling import compiling_said
 from neuro.cli.console import AsJson, Root, emit, err, percent
-from neuro.cli.crossbar import Calibrate, Chips, Host, Network, Time
+from neuro.cli.crossbar import Calibrate, Chips, Host, Join, Network, Time
 from neuro.cli.opening import Chip, Mapper, Run
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ def deploy(
     time: Time = None,
     calibrate: Calibrate = False,
     host: Host = None,
+    join: Join = None,
     network: Network = None,
     max_delay: Annotated[
         int | None, typer.Option(help="neurocores: steps; longer delays become it")
@@ -48,11 +49,12 @@ def deploy(
     from neuro.runs import open_run
 
     spec = hwsim.load_chip(chip)
-    own = {"chips": chips, "time": time, "calibrate": calibrate, "host": host, "network": network}
+    own = {"chips": chips, "time": time, "calibrate": calibrate, "host": host, "join": join,
+           "network": network}  # fmt: skip
     if isinstance(spec, hwsim.CrossbarChip):
         neurocore = {"mapper": mapper, "max-delay": max_delay, "delay-classes": delay_classes}
         crossbar.refuse(neurocore, spec.name, "a chip of crossbars")
-        asked = crossbar.Asked.of(chips, calibrate, host, network, seed)
+        asked = crossbar.Asked.of(chips, calibrate, host, join, network, seed)
         content = crossbar.deploy(open_run(run), spec, asked, time, given=chip, root=root)
         emit(content, crossbar.lines(content), as_json=as_json)
         return

@@ -51,6 +51,31 @@ def deployed(trained, once, tmp_path):
     return shutil.copytree(trained, tmp_path / trained.name), once
 
 
+def test_a_recurrent_layer_may_hear_all_on_one_array(tmp_path, neuro):
+    dense = {
+        'kind = "conv"\nsize = 4\nstride = 3\nnorm = true\ndropout = 0.2': (
+            'kind = "dense"\nsize = 12\nrecurrent = true\nreservoir = { scale = 0.05 }'
+        )
+    }
+    folder = run_for(tiny(TINY, **FAST, **dense), tmp_path)
+    train(folder, Console(quiet=True))
+
+    def seen(*options):
+        code, out, err = neuro("deploy", folder.path, "--chip", CHIP, "--chips", "1", "--json",
+                               *options)  # fmt: skip
+        assert code == 0, err
+        found = json.loads(out)
+        amounts = {t["constant"]: t["amount"] for t in found["bill"]["energy_terms"]}
+        return found, amounts["energy.adc"]
+
+    (apart, more), (joined, fewer) = seen(), seen("--join", "conv1")
+    assert (apart["join"], joined["join"]) == ([], ["conv1"])
+    assert [row["arrays"] for row in apart["layers"]] == [3, 1]
+    assert [row["arrays"] for row in joined["layers"]] == [2, 1]
+    assert fewer < more
+    assert_one_line(neuro("deploy", folder.path, "--chip", CHIP, "--join", "readout"), "readout")
+
+
 def test_a_deployment_on_chips_says_what_each_did(deployed):
     run, said = deployed
     stored = (run / f"deploy-{CHIP}" / "deploy.json").read_text(encoding="utf-8")
@@ -338,6 +363,7 @@ def test_a_negative_seed_is_no_word_of_the_command(run, neuro):
         ("--time", "1h"),
         ("--calibrate",),
         ("--host", "x"),
+        ("--join", "x"),
         ("--network", "float"),
     ],
 )
