@@ -1,16 +1,15 @@
 """What was measured, as numbers by name: one file, written whole, that a rerun goes on from."""
 
 import csv
-import hashlib
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import astuple, dataclass
 from pathlib import Path
 
 from hwsim.atomic import write_text
 
 KEYS = ("part", "task", "arm", "parameter", "value", "seed")
-COLUMNS = (*KEYS, "what", "number", "version")
+COLUMNS = (*KEYS, "what", "number", "hash", "version")
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -48,15 +47,27 @@ def read(path: Path) -> Found:
     return found
 
 
-def write(path: Path, found: Found, order: Sequence[tuple[str, ...]], version: str) -> None:
-    """Write the numbers of these cases, whole, in this order."""
+def hashes(path: Path) -> dict[tuple[str, ...], str]:
+    """What every case was measured of, by its key."""
+    if not path.exists():
+        return {}
+    rows = csv.DictReader(io.StringIO(path.read_text(encoding="utf-8")))
+    return {tuple(row[k] for k in KEYS): row["hash"] for row in rows}
+
+
+def write(path: Path, found: Found, made_of: Mapping[tuple[str, ...], str], version: str) -> None:
+    """Write the numbers of these cases, whole, in this order.
+
+    Args:
+        made_of: hash of what a case was measured of, by its key.
+    """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)
-    for key in order:
+    for key, digest in made_of.items():
         for what, number in found.get(key, {}).items():
             written = "" if number is None else f"{number:.8g}"
-            writer.writerow((*key, what, written, version))
+            writer.writerow((*key, what, written, digest, version))
     write_text(path, text.getvalue())
 
 
@@ -67,8 +78,3 @@ def mean_sd(values: Sequence[float]) -> tuple[float, float]:
     if n < 2:
         return mean, 0.0
     return mean, (sum((v - mean) ** 2 for v in values) / (n - 1)) ** 0.5
-
-
-def digest(*parts: object) -> str:
-    """Short hash of what a figure was made of."""
-    return hashlib.sha256(repr(parts).encode()).hexdigest()[:10]

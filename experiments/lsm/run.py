@@ -1,25 +1,31 @@
 """Measure, keep, draw: `NEURO_DATA=DIR python -m experiments.lsm.run`.
 
 Keeps the numbers of every finished case in ../resistive-lsm/results.csv; a rerun skips the cases it
-has, unless they were measured by another version. Prints the tables that README.md shows and draws
+has, unless task, recipe, chip, cells, head or version have changed since. Prints the tables that README.md shows and draws
 its figures.
 """
 
 import argparse
+import hashlib
 import os
 import time
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures import as_completed as completed
+from functools import lru_cache
 from importlib.metadata import version
 from multiprocessing import get_context
 
 from rich.console import Console
 from rich.progress import MofNCompleteColumn, Progress, TimeElapsedColumn
 
+import hwsim
 from experiments.lsm import rows
 from experiments.lsm.rows import Case, Numbers
+from experiments.lsm.silicon import CHIP, DEVICE
 from experiments.lsm.tasks import FOLDER
+from hwsim.crossbar.device_files import load_device
+from neuro.zero_shot import load_zero_shot
 
 RESULTS = FOLDER / "results.csv"
 
@@ -31,12 +37,37 @@ def all_cases() -> list[Case]:
     return [*supervised.cases(), *zero.cases(), *baselines.cases()]
 
 
+def digest(case: Case) -> str:
+    """Short hash of what a case is measured of."""
+    from experiments.lsm import trained, trained_pairs, zero
+    from experiments.lsm.tasks import EVERY, PAPER_PROBE, PROBE
+
+    parts: list[object] = [version("neuro-hwsim"), case.key]
+    if case.part == "zero":
+        parts += [load_zero_shot(zero.RECIPES[case.task]).model_dump_json()]
+        parts += [zero.HEADS.get(case.arm), zero.SIDES.get(case.arm)]
+    elif case.part == "baselines":
+        parts += [EVERY[case.task], trained.SPECS[case.task, case.arm], trained.THRESHOLDS]
+    elif case.part == "baselines-zero":
+        parts += [EVERY, trained_pairs.SPEC, trained_pairs.TEMPERATURE, trained.THRESHOLDS]
+    else:
+        parts += [EVERY[case.task], PROBE, PAPER_PROBE]
+    if case.part in ("chips", "sweep") or case.arm in ("chip", "loihi1", "loihi2"):
+        parts += [_text(case.arm if case.arm.startswith("loihi") else CHIP), load_device(DEVICE)]
+    return hashlib.sha256(repr(parts).encode()).hexdigest()[:10]
+
+
+@lru_cache
+def _text(chip: str) -> str:
+    return hwsim.load_chip(chip).model_dump_json(by_alias=True)
+
+
 def measure(case: Case) -> Numbers:
     """The numbers of any case, and the processor time that it took."""
     from experiments.lsm import baselines, supervised, zero
 
     started = time.process_time()
-    if case.part in ("zero", "zero-pairs"):
+    if case.part == "zero":
         found = zero.measure(case)
     elif case.part.startswith("baselines"):
         found = dict(baselines.measure(case))
@@ -82,7 +113,7 @@ def main() -> None:
         task = bar.add_task("cases", total=len(missing))
         for case, numbers in measured(missing, asked.jobs):
             found[case.key] = numbers
-            rows.write(RESULTS, found, [c.key for c in cases], version("neuro-hwsim"))
+            rows.write(RESULTS, found, made_of, version("neuro-hwsim"))
             bar.advance(task)
     from experiments.lsm.figures import draw_all
     from experiments.lsm.summary import summary

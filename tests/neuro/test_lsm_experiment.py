@@ -8,7 +8,7 @@ from experiments.lsm import rows
 from experiments.lsm.costs import Joules
 from experiments.lsm.figures import draw_all, frontier
 from experiments.lsm.rows import Case, mean_sd
-from experiments.lsm.run import RESULTS, all_cases
+from experiments.lsm.run import RESULTS, all_cases, digest
 from experiments.lsm.silicon import cells, crossbars, made, run, with_noise
 from experiments.lsm.summary import summary
 from experiments.lsm.tasks import FOLDER, Data, Task, spread_microsiemens
@@ -29,15 +29,18 @@ TASK = Task("a few", "nmnist-slice", Binning(n_steps=12, polarity="off", clip=1,
 def test_numbers_come_back_as_they_were_written(tmp_path):
     cases = [Case("sweep", "fsdd", "formed", "volt", 3.432, 2), Case("chips", "nmnist", "formed")]
     found = {c.key: {"a": 1.5 + i, "unknown": None} for i, c in enumerate(cases)}
-    rows.write(tmp_path / "r.csv", found, [c.key for c in cases], "0")
+    made_of = {c.key: digest(c) for c in cases}
+    rows.write(tmp_path / "r.csv", found, made_of, "0")
     assert rows.read(tmp_path / "r.csv") == found
+    assert rows.hashes(tmp_path / "r.csv") == made_of
+    assert len(set(made_of.values())) == 2
     assert rows.read(tmp_path / "none.csv") == {}
 
 
 def test_the_committed_results_have_every_case_and_readme_has_their_tables():
     cases, found = all_cases(), rows.read(RESULTS)
     assert len({c.key for c in cases}) == len(cases)
-    assert set(found) == {c.key for c in cases}
+    assert rows.hashes(RESULTS) == {c.key: digest(c) for c in cases}
     readme = (FOLDER / "README.md").read_text(encoding="utf-8")
     lines = [line for line in summary(found).splitlines() if line.startswith("|")]
     assert len(lines) > 100
