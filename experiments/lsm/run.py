@@ -1,8 +1,8 @@
 """Measure, keep, draw: `NEURO_DATA=DIR python -m experiments.lsm.run`.
 
 Keeps the numbers of every finished case in ../resistive-lsm/results.csv; a rerun skips the cases it
-has, unless task, recipe, chip, cells, head or version have changed since. Prints the tables that README.md shows and draws
-its figures.
+has, unless task, recipe, chip, cells, head or version have changed since. Prints the tables that
+README.md shows and draws its figures.
 """
 
 import argparse
@@ -104,7 +104,9 @@ def main() -> None:
     parser.add_argument("--parts", nargs="*", help="e.g. supervised chips; by default all")
     asked = parser.parse_args()
     FOLDER.mkdir(exist_ok=True)
-    cases, found = all_cases(), rows.read(RESULTS)
+    cases, found, kept = all_cases(), rows.read(RESULTS), rows.hashes(RESULTS)
+    made_of = {c.key: digest(c) for c in cases}
+    found = {key: n for key, n in found.items() if kept[key] == made_of.get(key)}
     missing = [
         c for c in cases if c.key not in found and (not asked.parts or c.part in asked.parts)
     ]
