@@ -92,6 +92,15 @@ class ReservoirSpec(_Spec):
     device: str = "taox-40nm"
     breakdown_volt: PositiveFloat | None = None
 
+    @model_validator(mode="after")
+    def _gaussian_has_no_cells(self) -> Self:
+        if self.source == "gaussian" and (self.breakdown_volt or self.device != "taox-40nm"):
+            raise ValueError(
+                'Gaussian weights have no `device` and `breakdown_volt`: take `source = "formed"`, '
+                "or leave them out"
+            )
+        return self
+
 
 class LayerSpec(_Spec):
     """One block: synapses, optional BatchNorm or bias, neurons, dropout of spikes.

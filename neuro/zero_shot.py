@@ -65,6 +65,14 @@ class SideSpec(BaseModel):
     test_per_class: PositiveInt | None = None
     reservoir: EncoderSpec
 
+    @model_validator(mode="after")
+    def _parts_are_apart(self) -> Self:
+        if self.train == self.test:
+            raise ValueError(
+                f"{self.data} is trained and tested on {self.test!r}: name another part as `test`"
+            )
+        return self
+
 
 class ZeroShotRecipe(BaseModel):
     """A zero-shot run; queries of side a in the gallery of side b come first in its report.
@@ -91,8 +99,7 @@ class ZeroShotRecipe(BaseModel):
     @model_validator(mode="after")
     def _classes_are_apart(self) -> Self:
         check_classes(self.seen, self.unseen)
-        if len(set(self.seeds)) < len(self.seeds):
-            raise ValueError(f"`seeds` {list(self.seeds)} name one twice: take each once")
+        _check_seeds(self.seeds)
         return self
 
     def digest(self) -> str:
@@ -101,8 +108,18 @@ class ZeroShotRecipe(BaseModel):
         return hashlib.sha256(text.encode()).hexdigest()[:10]
 
     def with_seeds(self, seeds: Sequence[int]) -> "ZeroShotRecipe":
-        """The same recipe from other seeds."""
+        """The same recipe from other seeds.
+
+        Raises:
+            ValueError: if one is named twice.
+        """
+        _check_seeds(seeds)
         return ZeroShotRecipe.model_validate(self.model_dump() | {"seeds": tuple(seeds)})
+
+
+def _check_seeds(seeds: Sequence[int]) -> None:
+    if len(set(seeds)) < len(seeds):
+        raise ValueError(f"`seeds` {list(seeds)} name one twice: take each once")
 
 
 def load_zero_shot(source: str | Path) -> ZeroShotRecipe:

@@ -62,7 +62,7 @@ def run_zero_shot(
     bench: Bench | None = None
     for seed in recipe.seeds:
         path = folder / f"seed-{seed}.json"
-        row = _finished(path)
+        row = _finished(path, seed)
         if row is None:
             bench = bench or Bench(recipe, load_sides(recipe, root))
             row = bench.run(seed, say or (lambda _: None))
@@ -81,16 +81,24 @@ def run_zero_shot(
     return result
 
 
-def _finished(path: Path) -> dict[str, Any] | None:
+def _finished(path: Path, seed: int) -> dict[str, Any] | None:
     """What a seed that has ended left; None if it has not.
 
     Raises:
-        ValueError: if a part of it is missing.
+        ValueError: if a part of it is missing, not what it should be, or of another seed.
     """
     row = read_json(path)
-    missing = [] if row is None else sorted(PARTS - set(row))
+    if row is None:
+        return None
+    missing = sorted(PARTS - set(row))
     if missing:
         raise ValueError(f"{path} is damaged, it has no `{missing[0]}`: delete it to run it again")
+    if row["seed"] != seed:
+        raise ValueError(f"{path} is of seed {row['seed']!r:.20}: delete it to run it again")
+    try:
+        _summary([row])
+    except (ArithmeticError, LookupError, TypeError) as error:
+        raise ValueError(f"{path} is damaged ({error!r:.60}): delete it to run it again") from error
     return row
 
 

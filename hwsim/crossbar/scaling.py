@@ -147,9 +147,12 @@ def with_array_size(chip: CrossbarChip, rows: int, columns: int) -> CrossbarChip
         ValueError: for no row, or fewer columns than a weight takes.
     """
     chip = check_crossbar(chip)
-    if rows < 1 or columns < 1:
-        raise ValueError(f"arrays of {rows} x {columns} cells: give 1 or more rows and columns")
     a = chip.array
+    least = a.columns_per_weight + (a.n_slices if a.signed == "offset" else 0)
+    if rows < 1 or columns < least:
+        raise ValueError(
+            f"arrays of {rows} x {columns} cells: give 1 or more rows, {least} or more columns"
+        )
     along, around = columns / a.columns, (rows + columns) / (a.rows + a.columns)
     size = f"{rows} x {columns} instead of {a.rows} x {a.columns}"
     plain = chip.model_dump(by_alias=True)

@@ -67,7 +67,7 @@ def _freeze(block: Block, spec: ReservoirSpec, size: int, n_inputs: int) -> None
     """Give a block random weights that stay, of torch's own seed."""
     rng = np.random.default_rng(int(torch.randint(2**62, ()).item()))
     how: dict[str, Any] = {"scale": spec.scale}
-    how |= {name: float(getattr(block.neurons, name)) for name in ("decay_v", "v_th")}
+    how |= {name: getattr(block.neurons, name).item() for name in ("decay_v", "v_th")}
     if spec.source == "formed":
         how |= {"device": load_device(spec.device), "breakdown_volt": spec.breakdown_volt}
         set_weights(block, Reservoir.formed(n_inputs, size, rng, **how))

@@ -57,7 +57,7 @@ class PairSpec(HeadSpec):
     the number of classes.
     """
 
-    batch_size: PositiveInt = 8
+    batch_size: int = Field(default=8, ge=2)  # one pair alone has nothing to be told from
     lr: PositiveFloat = 1e-3
     loss: Literal["symmetric", "supervised"] = "symmetric"
     batches: Literal["shuffled", "one-per-class"] = "shuffled"

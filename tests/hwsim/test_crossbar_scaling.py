@@ -179,5 +179,5 @@ def test_arrays_of_another_size_hold_as_many_cells():
     assert with_array_size(RRAM, 512, 512) == RRAM
     with pytest.raises(ValueError, match="0 x 512 cells"):
         with_array_size(RRAM, 0, 512)
-    with pytest.raises(ValueError, match="columns"):
+    with pytest.raises(ValueError, match="1 or more rows, 2 or more columns"):
         with_array_size(RRAM, 512, 1)

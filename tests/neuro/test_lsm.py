@@ -143,6 +143,12 @@ def test_recipes_can_ask_for_formed_cells():
     assert not weight.requires_grad
 
 
+@pytest.mark.filterwarnings("error")
+def test_neurons_of_a_reservoir_may_learn():
+    neuron = {"decay_v": 0.9, "v_th": 5.0, "reset_late": True, "learn": ["v_th"]}
+    assert build_stack(spec(neuron=neuron), SHAPE, 10).blocks["res"].neurons.v_th.requires_grad
+
+
 def test_training_moves_the_readout_alone():
     torch.manual_seed(5)
     stack = build_stack(spec(), SHAPE, 10)
@@ -166,6 +172,8 @@ def test_training_moves_the_readout_alone():
         ({"norm": True}, "must be dense, without `norm`"),
         ({"reservoir": {"scale": -1.0}}, "greater than 0"),
         ({"reservoir": {"scale": 0.1, "source": "uniform"}}, "gaussian"),
+        ({"reservoir": {"scale": 0.1, "breakdown_volt": 3.3}}, "Gaussian weights have no `device`"),
+        ({"reservoir": {"scale": 0.1, "device": "pcm"}}, "Gaussian weights have no `device`"),
     ],
 )
 def test_layers_that_cannot_be_reservoirs_are_refused(change, words):

@@ -222,6 +222,16 @@ def test_a_run_has_all_arms_of_all_seeds_and_goes_on_where_it_stopped(neuro, rec
     code, _, err = neuro("zero-shot", recipe())
     assert code == 1
     assert "is damaged, it has no `scores`: delete it" in err.replace("\n", " ")
+    whole = json.loads(kept)
+    for changes, said in (
+        ({"scores": {}}, "is damaged (KeyError('reservoir')): delete it"),
+        ({"epochs": []}, "is damaged (IndexError('list index out of range')): delete it"),
+        ({"seed": 1}, "is of seed 1: delete it"),
+    ):
+        (folder / "seed-0.json").write_text(json.dumps(whole | changes))
+        code, _, err = neuro("zero-shot", recipe())
+        assert code == 1
+        assert said in err.replace("\n", " ")
 
 
 def test_by_index_recordings_meet_the_images_that_they_were_made_of(recipe):
@@ -259,6 +269,11 @@ def test_formed_reservoirs_and_rates_run_too(neuro, recipe):
     assert json.loads(out)["spikes_per_neuron_and_step"][0]["a"] > 0
 
 
+def test_a_seed_named_twice_is_said_in_one_line(neuro, recipe):
+    code, _, err = neuro("zero-shot", recipe(), "--seed", "1", "--seed", "1")
+    assert (code, err) == (1, "error: `seeds` [1, 1] name one twice: take each once\n")
+
+
 def test_components_are_those_of_both_sides_and_their_signs_are_fixed():
     a, b = np.random.default_rng(0).normal(size=(2, 20, 6)) * [[[3]], [[50]]]
     of_a, of_b = principal_components(a, b)
@@ -285,6 +300,10 @@ def test_shipped_recipes_are_read_and_say_what_data_they_lack(neuro, tmp_path):
         ([("unseen = [6, 7, 8]", "unseen = [8, 12]")],
          "class 12 of digits, which has 0 to 9: name others in `seen` and `unseen`"),
         ([("seeds = [0, 1]", "seeds = [1, 1]")], "`seeds` [1, 1] name one twice: take each once"),
+        ([('data = "nmnist-slice"', 'data = "nmnist-slice"\ntest = "train"')],
+         "nmnist-slice is trained and tested on 'train': name another part as `test`"),
+        ([("n_out = 8", "batch_size = 1")],
+         "head.batch_size: Input should be greater than or equal to 2, got 1"),
         ([("n_out = 8", "n_out = 0")], "head.n_out: Input should be greater than 0, got 0"),
         ([("neurons = 40, ", "")], "a.reservoir.neurons: Field required"),
         ([("n_out = 8", "batch_size = 100")],
