@@ -49,7 +49,8 @@ def digest(case: Case) -> str:
     elif case.part == "baselines":
         parts += [EVERY[case.task], trained.SPECS[case.task, case.arm], trained.THRESHOLDS]
     elif case.part == "baselines-zero":
-        parts += [EVERY, trained_pairs.SPEC, trained_pairs.TEMPERATURE, trained.THRESHOLDS]
+        sides = (EVERY[trained_pairs.AUDIO], EVERY[trained_pairs.VISION])
+        parts += [sides, trained_pairs.SPEC, trained_pairs.TEMPERATURE, trained.THRESHOLDS]
     else:
         parts += [EVERY[case.task], PROBE, PAPER_PROBE]
     if case.part in ("chips", "sweep") or case.arm in ("chip", "loihi1", "loihi2"):
