@@ -175,6 +175,11 @@ def _found(
 
 def _scale(said: str, siemens: FloatArray, weight: FloatArray) -> float:
     """The one number that takes all weights to the differences of their pairs."""
+    if not siemens.any() and not weight.any():
+        raise ValueError(
+            f"{said}: all weights are 0, nothing says what a siemens is worth: form the cells at "
+            "another voltage"
+        )
     squares = float((weight**2).sum())
     scale = float((siemens * weight).sum()) / squares if squares else 0.0
     away = np.abs(siemens - scale * weight)

@@ -369,7 +369,8 @@ def _ranged(plan: CrossbarPlan, block: Block, x: FloatArray) -> Block:
     currents = np.concatenate(pulses) @ g * chip.array.v_read_volt
     if not currents.any():  # nothing is known of what it will see
         currents = g[None].sum(axis=1) * chip.array.v_read_volt
-    if not currents.any():  # nor has it any weight: errors of its cells are left
+    weightless = not block.matrix.weight[block.rows, block.columns].any()
+    if (weightless and block.coding.both_signs) or not currents.any():  # cells err, no more
         currents = np.full((1, 1), plan.device.g_max_siemens * chip.array.v_read_volt)
     if block.coding.both_signs:
         currents = np.concatenate([currents, -currents])

@@ -233,3 +233,18 @@ def test_reductions_are_kept_and_are_those_of_the_cells():
     assert np.array_equal(reduced(g.T, wires).g_eff, reduce_array(g.T, wires).g_eff)
     with pytest.raises(ValueError, match="read-only"):
         once.g_eff[0, 0] = 0.0
+
+
+def test_weights_that_are_all_zero_say_no_scale_and_cells_programmed_for_them_are_not_clipped():
+    pairs = form_pairs(QUIET, 12, 10, np.random.default_rng(0), 0.01)
+    net = hwsim.Network(
+        (hwsim.Population("input", (12,)), hwsim.Population("loop", (10,), hwsim.Neuron.of())),
+        (hwsim.Projection.of(*ENDS[0], hwsim.Dense.of(pairs.weight(UNIT).T)),),
+    )
+    chip, x = hwsim.load_chip("rram-40nm"), spikes(np.random.default_rng(1), n=4, steps=20)
+    with pytest.raises(ValueError, match="all weights are 0, nothing says what a siemens is worth"):
+        compile_crossbar(net, chip, x, device=QUIET, formed={ENDS[0]: pairs})
+    plan = compile_crossbar(net, chip, x)
+    run = simulate_crossbar(fabricate(plan), x)
+    assert plan.chip.array.wires_resist
+    assert run.counts.clipped.sum() == 0 < run.counts.conversions.sum()

@@ -156,6 +156,9 @@ def test_training_moves_the_readout_alone():
     again = build_stack(spec(), SHAPE, 10)
     before = {name: value.clone() for name, value in stack.state_dict().items()}
     assert all(torch.equal(value, before[name]) for name, value in again.state_dict().items())
+    torch.manual_seed(6)
+    other = build_stack(spec(), SHAPE, 10).blocks["res"]
+    assert not torch.equal(other.synapses.weight, before["blocks.res.synapses.weight"])
     assert before["blocks.res.synapses.weight"].std() / 0.07 == pytest.approx(6.61, rel=0.05)
     optimizer = torch.optim.AdamW(stack.parameters(), lr=0.1, weight_decay=0.1)
     x = (torch.rand(20, 4, *SHAPE) < 0.3).float()
