@@ -54,6 +54,25 @@ def test_a_spiking_head_answers_its_own_counts():
     assert torch.equal(logits, net.stack.blocks["readout"](net.spikes(X)).sum(0))
 
 
+def test_a_spiking_head_is_the_published_cell_that_keeps_nine_tenths():
+    """By the equation, a step at a time."""
+    net = networks()["snn"]
+    weight = net.stack.blocks["readout"].synapses.weight
+    u = s = total = torch.zeros(6, 5)
+    for heard in net.spikes(X):
+        u = 0.9 * u * (1 - s) + heard @ weight.T
+        s = (u > 0.3).float()
+        total = total + s
+    torch.testing.assert_close(net(X), total)
+
+
+def test_gradients_reach_a_threshold_from_the_threshold():
+    spike = networks()["ann"].stack.blocks["recurrent"].neurons.spike
+    away = torch.tensor([-0.31, -0.15, 0.0, 0.15, 0.31], requires_grad=True)
+    spike(away).sum().backward()
+    assert away.grad.tolist() == pytest.approx([0, 0.15, 0.3, 0.15, 0])
+
+
 def test_the_plain_network_reads_the_mean_of_its_states():
     """By the equation, a step at a time."""
     net = networks()["rnn"]

@@ -2,6 +2,7 @@
 
 import json
 import os
+from dataclasses import astuple
 from pathlib import Path
 
 import numpy as np
@@ -52,6 +53,38 @@ def test_each_score_has_its_own_gallery_and_its_chance():
     assert found.as_dict()["b_to_a"]["seen"] == {
         "n_correct": 2, "n_queries": 2, "chance": 0.5, "majority": 0.5,
     }  # fmt: skip
+
+
+def test_both_directions_are_a_plain_loop_over_queries():
+    rng = np.random.default_rng(3)
+    sides = [(rng.normal(size=(n, 5)), rng.integers(0, 6, n)) for n in (60, 50)]
+    seen, unseen = (1, 2, 3), (4, 5)
+    found = evaluate(*sides[0], *sides[1], seen=seen, unseen=unseen)
+    galleries = {
+        "seen": (seen, seen),
+        "unseen": (unseen, unseen),
+        "seen_of_all": (seen, seen + unseen),
+        "unseen_of_all": (unseen, seen + unseen),
+    }
+    for direction, ((q, q_labels), (g, g_labels)) in (
+        (found.a_to_b, sides),
+        (found.b_to_a, sides[::-1]),
+    ):
+        for name, (of, among) in galleries.items():
+            there = [j for j in range(len(g)) if g_labels[j] in among]
+            asked = [i for i in range(len(q)) if q_labels[i] in of]
+            right = sum(
+                g_labels[max(there, key=lambda j: q[i] @ g[j])] == q_labels[i] for i in asked
+            )
+            most = max(sum(q_labels[i] == c for i in asked) for c in of)
+            wanted = (right, len(asked), 1 / len(among), most / len(asked))
+            assert astuple(getattr(direction, name)) == wanted
+
+
+def test_an_answer_of_a_class_that_nobody_asked_for_is_a_guess_too():
+    one = np.ones((1, 1))
+    score = retrieve(one, np.ones((3, 1)), np.array([0]), np.array([1, 2, 2])).score
+    assert (score.n_correct, score.chance, score.majority) == (0, 1 / 2, 1.0)
 
 
 def test_what_is_random_is_at_its_chance():
