@@ -2,7 +2,7 @@
 
 import json
 import os
-from dataclasses import astuple
+from dataclasses import astuple, replace
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +21,8 @@ from neuro.retrieval import (
     wilson_interval,
 )
 from neuro.training.heads import PairSpec, fit_pairs, untrained_projections
-from neuro.zero_shot import load_sides, load_zero_shot
+from neuro.zero_shot import drawn, load_sides, load_zero_shot
+from neuro.zero_shot_run import Bench
 
 
 @pytest.fixture(autouse=True)
@@ -300,6 +301,60 @@ def test_formed_reservoirs_and_rates_run_too(neuro, recipe):
     code, out, err = neuro("zero-shot", formed, "--json")
     assert code == 0, err
     assert json.loads(out)["spikes_per_neuron_and_step"][0]["a"] > 0
+
+
+def test_arms_are_what_they_are_called(recipe):
+    """Every arm once more, from its parts."""
+    changes = [("seeds", 'read = "rates"\nseeds'), ("n_out = 8", "n_out = 8\nlr = 0.05")]
+    loaded = load_zero_shot(recipe(changes))
+    bench = Bench(loaded, load_sides(loaded, None))
+    spikes = [side.counts(np.random.default_rng((4, i))) for i, side in enumerate(bench.sides)]
+    inputs = [(side.train.counts, side.test.counts) for side in bench.sides]
+    of_a, of_b = pair_by_label(*(side.train.labels for side in bench.sides), loaded.seen)
+    dealt = np.random.default_rng(4).permutation(of_b)
+    labels = bench.sides[0].train.labels[of_a]
+    arms = {
+        "reservoir": (spikes, of_b, fit_pairs),
+        "untrained": (spikes, of_b, None),
+        "shuffled": (spikes, dealt, fit_pairs),
+        "raw": (inputs, of_b, fit_pairs),
+    }
+    wanted = {}
+    for name, (counts, partner, fit) in arms.items():
+        (a, test_a), (b, test_b) = ([x / 8 for x in side] for side in counts)
+        if fit is None:
+            head = untrained_projections(a[of_a], b[partner], loaded.head, 4)
+        else:
+            head = fit(a[of_a], b[partner], labels, loaded.head, 4).head
+        with torch.no_grad():
+            embedded = [
+                head.embed_a(torch.tensor(test_a).float()).numpy(),
+                head.embed_b(torch.tensor(test_b).float()).numpy(),
+            ]
+        y = [side.test.labels for side in bench.sides]
+        scores = evaluate(
+            embedded[0], y[0], embedded[1], y[1], seen=loaded.seen, unseen=loaded.unseen
+        )
+        wanted[name] = scores.as_dict()
+    assert len({json.dumps(scores) for scores in wanted.values()}) == 4
+    assert bench.run(4, lambda _: None)["scores"] == wanted
+
+
+def test_sides_must_number_the_same_classes(recipe, monkeypatch):
+    def renamed(name, split, *, root):
+        found = load(name, split, root=root)
+        return replace(found, class_names=found.class_names[::-1]) if name == "digits" else found
+
+    monkeypatch.setattr("neuro.zero_shot.load", renamed)
+    with pytest.raises(ValueError, match="class 0 is '9' in digits and '0' in nmnist-slice"):
+        load_sides(load_zero_shot(recipe()), None)
+
+
+def test_a_reservoir_without_recurrence_hears_nothing_of_itself(recipe):
+    how = load_zero_shot(recipe([("seed = 3", "recurrent = false")])).b.reservoir
+    alone = drawn(how, 4, np.random.default_rng(0))
+    assert not alone.w_rec.any()
+    assert alone.w_in.all()
 
 
 def test_a_seed_named_twice_is_said_in_one_line(neuro, recipe):
