@@ -2,16 +2,18 @@
 
 import numpy as np
 import pytest
+import torch
 from neuro.datasets import Binning, load
 
-from experiments.lsm import rows
+from experiments.lsm import rows, supervised
 from experiments.lsm.costs import Joules
 from experiments.lsm.figures import draw_all, frontier
 from experiments.lsm.rows import Case, mean_sd
 from experiments.lsm.run import RESULTS, all_cases, digest
-from experiments.lsm.silicon import cells, crossbars, made, run, with_noise
+from experiments.lsm.silicon import OnChip, cells, crossbars, made, run, with_noise
 from experiments.lsm.summary import summary
 from experiments.lsm.tasks import FOLDER, Data, Task, spread_microsiemens
+from neuro.training.heads import ProbeSpec, fit_probe
 
 
 @pytest.fixture(scope="module")
@@ -83,6 +85,22 @@ def test_chips_are_read_with_the_noise_that_is_asked_for(data):
     assert np.array_equal(quiet.counts, again.counts)
     assert quiet.n_arrays == 1
     assert not np.array_equal(run(noisy, data).counts, quiet.counts)
+
+
+def test_heads_learn_on_the_training_part_and_are_judged_on_the_test(data, monkeypatch):
+    spec = ProbeSpec(batch_size=10, lr=1e-2)
+    monkeypatch.setattr(supervised, "PROBE", spec)
+    counts, test = supervised.raw_counts(data)
+    for found, frames in ((counts, data.frames), (test, data.test_frames)):
+        assert np.array_equal(found, frames.sum(1).reshape(len(frames), -1))
+    head = fit_probe(counts, data.labels, 10, spec, 3).head
+    said = [head(torch.tensor(x).float()).argmax(1).numpy() for x in (counts, test)]
+    found = supervised.learned(counts, test, data, TASK, spec, 3)
+    assert found["train_correct"] == (said[0] == data.labels).sum() > 40
+    assert found["test_correct"] == (said[1] == data.test_labels).sum()
+    assert (found["n_train"], found["n_test"]) == (50, 20)
+    on_chip = OnChip(counts, test, None, 0.0, 1)
+    assert supervised.judged(on_chip, data, 3) == found["test_correct"]
 
 
 def test_bands_of_ratios_and_frontiers_by_hand():
