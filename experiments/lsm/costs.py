@@ -9,9 +9,10 @@ import hwsim
 from experiments.lsm.rows import Found, Numbers
 from experiments.lsm.silicon import COMPONENTS, macs_per_inference
 from experiments.lsm.tasks import N_CLASSES, N_NEURONS, PROBE, TASKS, n_inputs
-from experiments.lsm.trained_pairs import LOSSES
+from experiments.lsm.trained_pairs import AUDIO, LOSSES, VISION
 from experiments.lsm.training_cost import Macs, training_macs
-from experiments.lsm.zero import loaded
+from experiments.lsm.zero import DRAWN, RECIPES
+from neuro.zero_shot import load_zero_shot
 
 GPUS = ("gpu-wang2023", "gpu-a100-fp32")
 CORES = (
@@ -115,15 +116,15 @@ def trainings(found: Found, task: str) -> dict[str, Training]:
 
 def trainings_zero(found: Found) -> dict[str, Training]:
     """The same of audio and vision: projections on reservoirs, and encoders trained with them."""
-    recipe, sides = loaded("audio-vision")
+    recipe = load_zero_shot(RECIPES["audio-vision"])
     trained = {arm: of_seeds(found, "baselines-zero", "atv", arm)[0] for arm in LOSSES}
-    n_pairs = int(known(trained["srnn"]["pairs"]))
+    row, n_pairs = of_seeds(found, "zero", *DRAWN)[0], int(known(trained["srnn"]["pairs"]))
     lsm = Macs(0, 0)
-    for side in sides:
+    for name, side, task in (("a", recipe.a, AUDIO), ("b", recipe.b, VISION)):
         lsm += training_macs(
-            int(np.prod(side.train.frames.shape[2:])), side.spec.reservoir.neurons,
-            recipe.head.n_out, n_steps=side.n_steps, n_samples=n_pairs, epochs=recipe.head.epochs,
-            n_recordings=len(side.train),
+            n_inputs(TASKS[task]), side.reservoir.neurons, recipe.head.n_out,
+            n_steps=side.binning.n_steps, n_samples=n_pairs, epochs=recipe.head.epochs,
+            n_recordings=int(known(row[f"recordings_{name}"])),
         )  # fmt: skip
     out = {"lsm": Training(lsm, recipe.head.epochs)}
     return out | {arm: _trained(row) for arm, row in trained.items()}

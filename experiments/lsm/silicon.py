@@ -124,8 +124,16 @@ def on_cores(reservoir: Reservoir, data: Data, name: str) -> OnChip:
     qnet, _ = hwsim.quantize(net, chip, data.frames[:FOR_RANGES])
     plan = hwsim.compile(qnet, chip)
     training, test = (hwsim.simulate(plan, x) for x in (data.frames, data.test_frames))
-    bill = hwsim.price(test.counts, chip)
+    bill = hwsim.price(test.counts, without_host(chip))
     return OnChip(training.output, test.output, bill, 0.0, len(plan.cores))
+
+
+def without_host(chip: hwsim.ChipSpec) -> hwsim.ChipSpec:
+    """The chip with a host whose power is not known, as those of the others."""
+    plain = chip.model_dump(by_alias=True)
+    if plain["power"]["host"] is not None:
+        plain["power"]["host"] |= {"value": None, "rel_uncertainty": None}
+    return hwsim.ChipSpec.model_validate(plain)
 
 
 def cost(found: OnChip, chip: CrossbarChip | None = None) -> Numbers:

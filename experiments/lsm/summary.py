@@ -26,6 +26,8 @@ SAID = {
     "formed": "reservoir, weights of formed cells",
     "no-recurrence": "reservoir without recurrence",
     "raw": "**counts of the raw input**",
+    "lsm-chosen": "reservoir, head chosen on held-back recordings",
+    "raw-chosen": "**counts, head chosen on held-back recordings**",
     "paper-head": "reservoir, head of the paper (Adam 1e-4, 100 epochs)",
     "loihi1": "reservoir in Loihi 1's integers",
     "loihi2": "reservoir in Loihi 2's integers",

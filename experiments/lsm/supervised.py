@@ -1,6 +1,7 @@
 """Reservoirs under a linear head, in software and on chips; controls; sweeps."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -29,14 +30,23 @@ from experiments.lsm.tasks import (
     Data,
     Task,
     data_of,
+    in_fit,
 )
-from hwsim.arrays import IntArray
+from hwsim.arrays import BoolArray, IntArray
 from neuro.models.heads import LinearProbe
 from neuro.models.lsm import LSM, Reservoir
 from neuro.training.heads import ProbeSpec, fit_probe
 
 SEEDS, SWEEP_SEEDS, N_CHIPS = range(5), range(3), 30
-ARMS = ("lsm", "formed", "no-recurrence", "raw", "paper-head", "loihi1", "loihi2")
+ARMS = (
+    "lsm", "formed", "no-recurrence", "raw", "paper-head", "lsm-chosen", "raw-chosen", "loihi1",
+    "loihi2",
+)  # fmt: skip
+CHOICES = tuple(  # of heads, each arm by itself, on recordings held back from training
+    PROBE.model_copy(update={"lr": lr, "scale": scale})
+    for scale in ("raw", "standard")
+    for lr in (1e-3, 5e-3, 2e-2)
+)
 # the chip as it is, 3.432 V, spread 1, 200 neurons, arrays of 512 x 512, is among the 30 chips
 SWEEPS: dict[str, tuple[float, ...]] = {
     "volt": (3.25, 3.3, 3.35, 3.5, 3.55, 3.6),
@@ -87,9 +97,10 @@ def measure(case: Case) -> Numbers:
 def _supervised(case: Case, task: Task, data: Data) -> Numbers:
     if case.part == "data":
         data = data.part(case.value)
-    if case.arm == "raw":
+    if case.arm.startswith("raw"):
         counts, test = raw_counts(data)
-        return learned(counts, test, data, task, PROBE, case.seed)
+        spec = PROBE if case.arm == "raw" else chosen(counts, data, in_fit(case.task), case.seed)
+        return learned(counts, test, data, task, spec, case.seed)
     reservoir = task.formed(case.seed) if case.arm == "formed" else task.reservoir(case.seed)
     if case.arm.startswith("loihi"):
         found = on_cores(reservoir, data, case.arm)
@@ -98,6 +109,8 @@ def _supervised(case: Case, task: Task, data: Data) -> Numbers:
         reservoir = reservoir.without_recurrence()
     counts, test = in_software(reservoir, data)
     spec = PAPER_PROBE if case.arm == "paper-head" else PROBE
+    if case.arm == "lsm-chosen":
+        spec = chosen(counts, data, in_fit(case.task), case.seed)
     return learned(counts, test, data, task, spec, case.seed)
 
 
@@ -154,6 +167,14 @@ def _sweep(case: Case, task: Task, data: Data) -> Numbers:
 def judged(found: OnChip, data: Data, seed: int) -> int:
     """Right answers of a head trained on a chip's own counts."""
     return n_correct(probe(found.counts, data, PROBE, seed), found.test_counts, data.test_labels)
+
+
+def chosen(counts: IntArray, data: Data, fit: BoolArray, seed: int) -> ProbeSpec:
+    """The head that is best on training recordings held back from it; of equal ones the first."""
+    part = replace(data, labels=data.labels[fit])
+    held, labels = counts[~fit], data.labels[~fit]
+    right = [n_correct(probe(counts[fit], part, spec, seed), held, labels) for spec in CHOICES]
+    return CHOICES[int(np.argmax(right))]
 
 
 def raw_counts(data: Data) -> tuple[IntArray, IntArray]:

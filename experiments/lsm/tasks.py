@@ -8,8 +8,9 @@ from pathlib import Path
 
 import numpy as np
 from neuro.datasets import Binning, load
+from neuro.datasets.catalogue import INFO
 
-from hwsim.arrays import AnyArray, IntArray
+from hwsim.arrays import AnyArray, BoolArray, IntArray
 from hwsim.crossbar.device import Device
 from hwsim.crossbar.device_files import load_device
 from neuro.models.lsm import INPUT_STATISTICS, Reservoir
@@ -119,9 +120,15 @@ def data_of(task: str) -> Data:
     return Data(x, y, xt, yt)
 
 
+def in_fit(task: str) -> BoolArray:
+    """Which of the training recordings are to fit; the others are held back from the training."""
+    spec = EVERY[task]
+    return np.isin(load(spec.data, spec.train).keys, load(spec.data, "fit").keys)
+
+
 def n_inputs(task: Task) -> int:
     """Inputs of a step."""
-    return int(np.prod(load(task.data, "test").frame_shape(task.binning)[1:]))
+    return int(np.prod(task.binning.frame_shape(INFO[task.data].sample_shape)))
 
 
 @lru_cache(maxsize=64)

@@ -73,6 +73,7 @@ def measure(case: Case) -> Numbers:
     }
     if (case.task, case.arm) == DRAWN:
         found |= {f"unseen_{i + 1}": value for i, value in enumerate(unseen)}
+        found |= {f"recordings_{n}": len(s.train) for n, s in zip("ab", bench.sides, strict=True)}
     return found
 
 

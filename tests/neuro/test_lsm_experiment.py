@@ -5,15 +5,16 @@ import pytest
 import torch
 from neuro.datasets import Binning, load
 
-from experiments.lsm import rows, supervised
+from experiments.lsm import rows, supervised, zero
 from experiments.lsm.costs import Joules
 from experiments.lsm.figures import draw_all, frontier
 from experiments.lsm.rows import Case, mean_sd
 from experiments.lsm.run import RESULTS, all_cases, digest
 from experiments.lsm.silicon import OnChip, cells, crossbars, made, run, with_noise
 from experiments.lsm.summary import summary
-from experiments.lsm.tasks import FOLDER, TASKS, Data, Task, spread_microsiemens
+from experiments.lsm.tasks import FOLDER, Data, Task, spread_microsiemens
 from neuro.training.heads import ProbeSpec, fit_probe
+from neuro.zero_shot import ZeroShotRecipe, load_sides
 
 
 @pytest.fixture(scope="module")
@@ -28,16 +29,6 @@ TASK = Task("a few", "nmnist-slice", Binning(n_steps=12, polarity="off", clip=1,
             5.0, 0.0, 0.0)  # fmt: skip
 
 
-@pytest.fixture
-def _recordings():
-    """Tables count the inputs of the tasks' recordings, which have to be here."""
-    try:
-        for task in TASKS.values():
-            load(task.data, "test")
-    except FileNotFoundError as missing:
-        pytest.skip(str(missing))
-
-
 def test_numbers_come_back_as_they_were_written(tmp_path):
     cases = [Case("sweep", "fsdd", "formed", "volt", 3.432, 2), Case("chips", "nmnist", "formed")]
     found = {c.key: {"a": 1.5 + i, "unknown": None} for i, c in enumerate(cases)}
@@ -49,7 +40,6 @@ def test_numbers_come_back_as_they_were_written(tmp_path):
     assert rows.read(tmp_path / "none.csv") == {}
 
 
-@pytest.mark.usefixtures("_recordings")
 def test_the_committed_results_have_every_case_and_readme_has_their_tables():
     cases, found = all_cases(), rows.read(RESULTS)
     assert len({c.key for c in cases}) == len(cases)
@@ -60,7 +50,6 @@ def test_the_committed_results_have_every_case_and_readme_has_their_tables():
     assert [line for line in lines if line not in readme] == []
 
 
-@pytest.mark.usefixtures("_recordings")
 def test_figures_are_drawn_from_the_committed_results(tmp_path):
     (tmp_path / "embeddings.svg").touch()  # drawn from a head that takes a minute to train
     draw_all(rows.read(RESULTS), tmp_path)
@@ -96,6 +85,8 @@ def test_chips_are_read_with_the_noise_that_is_asked_for(data):
     quiet, again = (run(with_noise(chip, 0.0), data) for _ in "12")
     assert np.array_equal(quiet.counts, again.counts)
     assert quiet.n_arrays == 1
+    assert quiet.bill.n_samples == len(data.test_frames) == 20
+    assert (quiet.counts.shape, quiet.test_counts.shape) == ((50, 30), (20, 30))
     assert not np.array_equal(run(noisy, data).counts, quiet.counts)
 
 
@@ -113,6 +104,62 @@ def test_heads_learn_on_the_training_part_and_are_judged_on_the_test(data, monke
     assert (found["n_train"], found["n_test"]) == (50, 20)
     on_chip = OnChip(counts, test, None, 0.0, 1)
     assert supervised.judged(on_chip, data, 3) == found["test_correct"]
+
+
+def test_a_part_of_the_recordings_has_every_class_and_the_whole_test(data):
+    part = data.part(0.5)
+    assert np.bincount(part.labels).tolist() == [-(-n // 2) for n in np.bincount(data.labels)]
+    first = np.flatnonzero(data.labels == 3)[::2]
+    assert np.array_equal(part.frames[part.labels == 3], data.frames[first])
+    assert part.test_frames is data.test_frames
+
+
+def test_a_head_is_chosen_by_recordings_held_back_from_it(data, monkeypatch):
+    few = {"batch_size": 10, "epochs": 10}
+    choices = tuple(one.model_copy(update=few) for one in supervised.CHOICES)
+    monkeypatch.setattr(supervised, "CHOICES", choices)
+    counts, _ = supervised.raw_counts(data)
+    fit = np.arange(len(counts)) % 2 == 0
+    spec = supervised.chosen(counts, data, fit, 1)
+    right = []
+    for one in supervised.CHOICES:
+        head = fit_probe(counts[fit], data.labels[fit], 10, one, 1).head
+        answers = head(torch.tensor(counts[~fit]).float()).argmax(1).numpy()
+        right.append(int((answers == data.labels[~fit]).sum()))
+    assert len(set(right)) > 1
+    assert spec == supervised.CHOICES[int(np.argmax(right))]
+
+
+def test_arms_of_retrieval_differ_by_what_they_are_named_for(monkeypatch):
+    recipe = {
+        "name": "tiny", "seen": (0, 1, 2), "unseen": (3, 4),
+        "head": {"epochs": 3, "batch_size": 8},
+    } | {
+        side: {"data": "nmnist-slice", "train": "train", "test": "test",
+               "binning": {"n_steps": 8, "polarity": polarity, "clip": 1, "crop": 16},
+               "reservoir": {"neurons": 20, "scale": 0.2, "decay_v": 0.9, "v_th": 5.0}}
+        for side, polarity in (("a", "on"), ("b", "off"))
+    }  # fmt: skip
+    tiny = ZeroShotRecipe.model_validate(recipe)
+    monkeypatch.setattr(zero, "loaded", lambda task, arm="": (tiny, load_sides(tiny, None)))
+    fitted = []
+
+    def watched(bench, counts, pairs, seed):
+        fitted.append((counts, pairs))
+        return fit(bench, counts, pairs, seed)
+
+    fit = zero.fit
+    monkeypatch.setattr(zero, "fit", watched)
+    for arm in ("rates", "shuffled", "raw", "no-recurrence"):
+        zero.measure(Case("zero", "event-image", arm, seed=1))
+    (plain, pairs), (same, mixed), (raw, _), (alone, _) = fitted
+    assert np.array_equal(plain[0][0], same[0][0])
+    labels = load_sides(tiny, None)[0].train.labels
+    assert np.array_equal(labels[pairs[0]], labels[pairs[1]])
+    assert (labels[mixed[0]] != labels[mixed[1]]).mean() > 0.4
+    assert raw[0][0].shape[1] == 256
+    assert alone[0][0].shape == plain[0][0].shape
+    assert not np.array_equal(alone[0][0], plain[0][0])
 
 
 def test_bands_of_ratios_and_frontiers_by_hand():
