@@ -99,9 +99,17 @@ def _lines(result: dict[str, Any]) -> list[str]:
         f"{many}, each with reservoirs of its own; after epoch {last}, the last: none was chosen",
         f"over the epochs of a training, unseen of {a} in {b} goes from {low:.1%} to {high:.1%}: "
         "an epoch chosen on this test would show the upper end",
+        f"spikes per neuron and step, least to most of the seeds: {a} {_rates(result, 'a')}, "
+        f"{b} {_rates(result, 'b')}; neurons that never fire tell nothing apart",
         f"{result['pairs']:,} pairs of {len(result['recipe']['seen'])} seen classes; "
         f"{len(result['recipe']['unseen'])} unseen",
     ]
+
+
+def _rates(result: dict[str, Any], side: str) -> str:
+    rates = [row[side] for row in result["spikes_per_neuron_and_step"]]
+    low, high = f"{min(rates):.4f}", f"{max(rates):.4f}"
+    return low if low == high else f"{low} to {high}"
 
 
 def _range(epochs: list[list[float]]) -> tuple[float, float]:

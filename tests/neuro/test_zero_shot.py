@@ -250,6 +250,9 @@ def test_a_run_has_all_arms_of_all_seeds_and_goes_on_where_it_stopped(neuro, rec
     assert "always the most frequent class" in table
     assert "one seed, each with reservoirs of its own; after epoch 3, the last" in table
     assert "±" not in table.split("one seed")[0]
+    one = json.loads((folder / "seed-1.json").read_text())["spikes_per_neuron_and_step"]
+    assert f" {one['a']:.4f}, " in table
+    assert f" {one['b']:.4f}; neurons that never fire" in table
     damaged = json.loads(kept)
     del damaged["scores"]
     (folder / "seed-0.json").write_text(json.dumps(damaged))
