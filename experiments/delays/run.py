@@ -9,27 +9,20 @@ README.md shows and draws its figures.
 import argparse
 import csv
 import io
-import os
-from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures import as_completed as completed
-from multiprocessing import get_context
+from collections.abc import Sequence
 from pathlib import Path
-
-from rich.console import Console
-from rich.progress import MofNCompleteColumn, Progress, TimeElapsedColumn
 
 from experiments.delays.cases import ARMS, FOLDER, SEEDS, SPLITS, Case, all_cases
 from experiments.delays.figures import draw_all
 from experiments.delays.measure import COLUMNS, Moves, of_counts, row_of, save_networks
 from experiments.delays.summary import Row, summary
+from experiments.pool import bar, finished
 from hwsim.atomic import write_text
 from neuro.runs import RUNS, run_for
 
 RESULTS, DELAYS = FOLDER / "results.csv", FOLDER / "delays.csv"
 DELAY_COLUMNS = ("split", "seed", "layer", "delay", "before", "after")
 KEPT = Case("index", "learned", 0)  # whose networks are kept beside the results
-Measured = tuple[dict[str, object], Moves]
 
 
 def read_rows(path: Path = RESULTS) -> list[Row]:
@@ -46,27 +39,6 @@ def keep(path: Path, columns: Sequence[str], rows: Sequence[Row]) -> None:
     writer.writeheader()
     writer.writerows(rows)
     write_text(path, text.getvalue())
-
-
-def one_thread() -> None:
-    """Processes of one thread each are faster than one of many."""
-    import torch
-
-    torch.set_num_threads(1)
-
-
-def measured(cases: list[Case], jobs: int, runs: Path) -> Iterator[tuple[Case, Measured]]:
-    """Cases as they are finished."""
-    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"):
-        os.environ[name] = "1"  # of the processes that are started here
-    with ProcessPoolExecutor(jobs, get_context("spawn"), one_thread) as pool:
-        asked: dict[Future[Measured], Case] = {pool.submit(row_of, c, runs): c for c in cases}
-        try:
-            for future in completed(asked):
-                yield asked[future], future.result()
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
 
 
 def order(row: Row) -> tuple[int, int, int]:
@@ -101,14 +73,14 @@ def main() -> None:
     cases = [c for c in all_cases() if c.arm in asked.arms and c.seed in asked.seeds]
     have = {(r["split"], r["arm"], r["seed"]): r["hash"] for r in read_rows()}
     missing = [c for c in cases if have.get(c.key) != c.recipe().digest()]
-    columns = (*Progress.get_default_columns(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True)) as bar:
-        task = bar.add_task("trainings", total=len(missing))
-        for case, (row, moves) in measured(missing, asked.jobs, asked.runs):
+    with bar() as shown:
+        task = shown.add_task("trainings", total=len(missing))
+        each = [(case, asked.runs) for case in missing]
+        for (case, _), (row, moves) in finished(row_of, each, asked.jobs):
             keep_one({k: str(v) for k, v in row.items()}, moves)
             if case == KEPT:
                 save_networks(run_for(case.recipe(), asked.runs), FOLDER)
-            bar.advance(task)
+            shown.advance(task)
     for split in SPLITS:
         if (split, "counts", "") not in have:
             keep_one({k: str(v) for k, v in of_counts(split).items()}, [])

@@ -7,23 +7,16 @@ README.md shows and draws its figures.
 
 import argparse
 import hashlib
-import os
 import time
-from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures import as_completed as completed
 from functools import lru_cache
 from importlib.metadata import version
-from multiprocessing import get_context
-
-from rich.console import Console
-from rich.progress import MofNCompleteColumn, Progress, TimeElapsedColumn
 
 import hwsim
 from experiments.lsm import rows
 from experiments.lsm.rows import Case, Numbers
 from experiments.lsm.silicon import CHIP, DEVICE
 from experiments.lsm.tasks import FOLDER
+from experiments.pool import bar, finished
 from hwsim.crossbar.device_files import load_device
 from neuro.zero_shot import load_zero_shot
 
@@ -77,27 +70,6 @@ def measure(case: Case) -> Numbers:
     return found | {"cpu_s": round(time.process_time() - started, 1)}
 
 
-def one_thread() -> None:
-    """Processes of one thread each are faster than one of many."""
-    import torch
-
-    torch.set_num_threads(1)
-
-
-def measured(cases: list[Case], jobs: int) -> Iterator[tuple[Case, Numbers]]:
-    """Cases as they are finished."""
-    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"):
-        os.environ[name] = "1"  # of the processes that are started here
-    with ProcessPoolExecutor(jobs, get_context("spawn"), one_thread) as pool:
-        asked = {pool.submit(measure, case): case for case in cases}
-        try:
-            for future in completed(asked):
-                yield asked[future], future.result()
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
-
-
 def main() -> None:
     """Measure what is missing, keep it, say what came out."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -111,13 +83,12 @@ def main() -> None:
     missing = [
         c for c in cases if c.key not in found and (not asked.parts or c.part in asked.parts)
     ]
-    columns = (*Progress.get_default_columns(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True)) as bar:
-        task = bar.add_task("cases", total=len(missing))
-        for case, numbers in measured(missing, asked.jobs):
+    with bar() as shown:
+        task = shown.add_task("cases", total=len(missing))
+        for (case,), numbers in finished(measure, [(case,) for case in missing], asked.jobs):
             found[case.key] = numbers
             rows.write(RESULTS, found, made_of, version("neuro-hwsim"))
-            bar.advance(task)
+            shown.advance(task)
     from experiments.lsm.figures import draw_all
     from experiments.lsm.summary import summary
 

@@ -8,16 +8,10 @@ README.md shows, and draws its figures.
 import argparse
 import csv
 import io
-import os
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures import as_completed as completed
 from importlib.metadata import version
-from multiprocessing import get_context
 
-from rich.console import Console
-from rich.progress import MofNCompleteColumn, Progress, TimeElapsedColumn
-
+from experiments.pool import bar, finished
 from experiments.rram.cases import HERE, Case, all_cases, digest, sha
 from experiments.rram.measure import COLUMNS, Tried, row_of, tried
 from hwsim.atomic import write_text
@@ -42,36 +36,17 @@ def keep(rows: list[Row]) -> None:
     write_text(RESULTS, text.getvalue())
 
 
-def one_thread() -> None:
-    """Two processes of one thread each are faster than one of two."""
-    from threadpoolctl import threadpool_limits
-
-    threadpool_limits(1)
-
-
 def measured(
     cases: list[Case], workers: int, on_chip: Callable[[], None]
 ) -> Iterator[tuple[Case, list[Tried]]]:
     """Cases as they are finished, their chips in the order of the seeds."""
-    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"):
-        os.environ[name] = "1"  # of the processes that are started here
-    with ProcessPoolExecutor(workers, get_context("spawn"), one_thread) as pool:
-        asked: dict[Future[Tried], tuple[Case, int]] = {
-            pool.submit(tried, case, seed): (case, seed)
-            for case in cases
-            for seed in range(case.n_chips)
-        }
-        found: dict[Case, dict[int, Tried]] = {case: {} for case in cases}
-        try:
-            for future in completed(asked):
-                case, seed = asked[future]
-                found[case][seed] = future.result()
-                on_chip()
-                if len(found[case]) == case.n_chips:
-                    yield case, [found[case].pop(seed) for seed in range(case.n_chips)]
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
+    asked = [(case, seed) for case in cases for seed in range(case.n_chips)]
+    found: dict[Case, dict[int, Tried]] = {case: {} for case in cases}
+    for (case, seed), one in finished(tried, asked, workers):
+        found[case][seed] = one
+        on_chip()
+        if len(found[case]) == case.n_chips:
+            yield case, [found[case].pop(seed) for seed in range(case.n_chips)]
 
 
 def main() -> None:
@@ -88,10 +63,9 @@ def main() -> None:
     hashes = {case: digest(case) for case in cases}
     wanted = [c for c in cases if hashes[c] not in kept]
     wanted = [c for c in wanted if not asked.parts or c.part.split(",")[0] in asked.parts]
-    columns = (*Progress.get_default_columns(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True)) as bar:
-        task = bar.add_task("chips", total=sum(case.n_chips for case in wanted))
-        for case, found in measured(wanted, asked.workers, lambda: bar.advance(task)):
+    with bar() as shown:
+        task = shown.add_task("chips", total=sum(case.n_chips for case in wanted))
+        for case, found in measured(wanted, asked.workers, lambda: shown.advance(task)):
             known = {"network_sha": sha(case.network), "hash": hashes[case]}
             kept[hashes[case]] = row_of(case, found, known | {"version": version("neuro-hwsim")})
             keep([kept[hashes[c]] for c in cases if hashes[c] in kept])
