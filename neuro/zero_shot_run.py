@@ -115,8 +115,8 @@ class Bench:
         spikes = [
             side.counts(np.random.default_rng((seed, i))) for i, side in enumerate(self.sides)
         ]
-        counts = self._read(spikes)
-        raw = self._read([(side.train.counts, side.test.counts) for side in self.sides])
+        counts = self.read(spikes)
+        raw = self.read([(side.train.counts, side.test.counts) for side in self.sides])
         pairs = self.pairs()
         head, history = self._train(counts, pairs, seed, say, "reservoir", watched=True)
         heads = {
@@ -143,7 +143,7 @@ class Bench:
             "embeddings": self.embeddings(head, counts),
         }
 
-    def _read(self, counts: Sequence[Counts]) -> tuple[Counts, Counts]:
+    def read(self, counts: Sequence[Counts]) -> tuple[Counts, Counts]:
         """Counts of both sides as heads take them."""
         if self.recipe.read == "rates":
             steps = [side.n_steps for side in self.sides]

@@ -12,7 +12,7 @@ from hwsim.arrays import AnyArray
 from hwsim.crossbar.engine import simulate_crossbar
 from neuro.embeddings import draw_embeddings
 from neuro.models.heads import Projections
-from neuro.models.lsm import INPUT_STATISTICS, LSM, Reservoir
+from neuro.models.lsm import INPUT_STATISTICS, Reservoir
 from neuro.retrieval import Direction, Pairs, ZeroShot, shuffled_pairs
 from neuro.training.heads import FittedHead, fit_pairs, untrained_projections
 from neuro.zero_shot import Side, ZeroShotRecipe, load_sides, load_zero_shot
@@ -33,10 +33,11 @@ HEADS: dict[str, dict[str, object]] = {
 SIDES: dict[str, dict[str, dict[str, object]]] = {
     "same-speakers": {"a": {"train": "index-train", "test": "index-test"}},
     "weaker": {"a": {"scale": 0.08}, "b": {"scale": 0.07}},
+    "no-recurrence": {"a": {"recurrent": False}, "b": {"recurrent": False}},
 }
 ARMS = {
     "audio-vision": (
-        *HEADS, "counts", *SIDES, "no-recurrence", "raw", "untrained", "shuffled", "chip",
+        *HEADS, "counts", *SIDES, "raw", "untrained", "shuffled", "chip",
     ),
     "event-image": ("rates", "cold", "raw", "untrained", "shuffled"),
 }  # fmt: skip
@@ -54,7 +55,7 @@ def cases() -> list[Case]:
 def measure(case: Case) -> Numbers:
     """Right answers of the last epoch, in all galleries, and how the unseen went over epochs."""
     bench = bench_of(case)
-    counts = read(bench, counts_of(case, bench.sides))
+    counts = bench.read(counts_of(case, bench.sides))
     pairs = bench.pairs()
     if case.arm == "shuffled":
         pairs = shuffled_pairs(pairs, case.seed)
@@ -81,7 +82,7 @@ def embeddings(seed: int, path: Path) -> None:
     """Draw the test's embeddings after the last epoch."""
     case = Case("zero", *DRAWN, seed=seed)
     bench = bench_of(case)
-    counts = read(bench, counts_of(case, bench.sides))
+    counts = bench.read(counts_of(case, bench.sides))
     head = fit(bench, counts, bench.pairs(), seed).head
     draw_embeddings(bench.embeddings(head, counts), path)
 
@@ -119,14 +120,10 @@ def counts_of(case: Case, sides: tuple[Side, Side]) -> tuple[Counts, Counts]:
 def _counts(case: Case, side: Side, rng: np.random.Generator) -> Counts:
     if case.arm == "raw":
         return side.train.counts, side.test.counts
-    if case.arm not in ("no-recurrence", "chip"):
+    if case.arm != "chip":
         return side.counts(rng)
     how, shape = side.spec.reservoir, side.train.frames.shape[2:]
     given = {"scale": how.scale, "decay_v": how.decay_v, "v_th": how.v_th}
-    if case.arm == "no-recurrence":
-        drawn = Reservoir.gaussian(int(np.prod(shape)), how.neurons, rng, **given)
-        lsm = LSM(drawn.without_recurrence(), shape)
-        return lsm.counts(side.train.frames), lsm.counts(side.test.frames)
     given["scale"] *= INPUT_STATISTICS[1] / spread_microsiemens(cells(), None)
     formed = Reservoir.formed(int(np.prod(shape)), how.neurons, rng, device=cells(), **given)
     chip = made(formed, side.train.frames, case.seed, chip=crossbars(), device=cells())
@@ -135,17 +132,6 @@ def _counts(case: Case, side: Side, rng: np.random.Generator) -> Counts:
         for i, x in enumerate((side.train, side.test))
     )
     return train, test
-
-
-def read(bench: Bench, counts: tuple[Counts, Counts]) -> tuple[Counts, Counts]:
-    """Counts as heads take them."""
-    if bench.recipe.read == "counts":
-        return counts
-    a, b = (
-        (train / side.n_steps, test / side.n_steps)
-        for (train, test), side in zip(counts, bench.sides, strict=True)
-    )
-    return a, b
 
 
 def rate(side: Side, counts: Counts) -> float:

@@ -70,19 +70,17 @@ class Reservoir:
         scale: float,
         decay_v: float,
         v_th: float,
-        recurrent: bool = True,
     ) -> Self:
         """Normal weights with the statistics of the published arrays.
 
         Args:
             scale: `const` of [Lin2025], weight per microsiemens.
-            recurrent: False leaves `w_rec` at 0, as a control; `w_in` stays what it would be.
         """
         _check_sizes(n_inputs, n_neurons)
         _check_scale(scale)
         w_in = rng.normal(*INPUT_STATISTICS, (n_neurons, n_inputs))
         w_rec = rng.normal(*RECURRENT_STATISTICS, (n_neurons, n_neurons))
-        return cls(scale * w_in, scale * w_rec * recurrent, decay_v, v_th)
+        return cls(scale * w_in, scale * w_rec, decay_v, v_th)
 
     @classmethod
     def formed(
